@@ -1,0 +1,72 @@
+"""What a dataset's two files look like, and how they are read a page or a batch at a time.
+
+`rows` holds one entry a different text, in order of first appearance; `issues` one
+entry a row that was set aside. Both are Parquet with row groups of `ROW_GROUP`, so a
+page in the middle of millions costs one group, not the file.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+ROW_GROUP = 4096
+
+ROWS_SCHEMA = pa.schema(
+    [
+        pa.field("text", pa.string(), nullable=False),
+        # How often this text was in the file.
+        pa.field("copies", pa.int32(), nullable=False),
+        # Line (text formats) or row number (Parquet, JSON) of its first appearance; from 1.
+        pa.field("line", pa.int64(), nullable=False),
+        pa.field("gold", pa.string()),
+        pa.field("teacher_label", pa.string()),
+        pa.field("teacher_confidence", pa.float64()),
+        # JSON object, label to probability, as it was given.
+        pa.field("teacher_probabilities", pa.string()),
+    ]
+)
+
+ISSUES_SCHEMA = pa.schema(
+    [
+        pa.field("line", pa.int64(), nullable=False),
+        pa.field("column", pa.string()),
+        pa.field("code", pa.string(), nullable=False),
+        pa.field("message", pa.string(), nullable=False),
+    ]
+)
+
+
+def count_rows(path: Path) -> int:
+    with pq.ParquetFile(path) as file:
+        return int(file.metadata.num_rows)
+
+
+def read_page(path: Path, *, offset: int, limit: int) -> list[dict[str, Any]]:
+    """Entries offset .. offset+limit-1, each with its `index`, reading only their row groups."""
+    found: list[dict[str, Any]] = []
+    with pq.ParquetFile(path) as file:
+        start = 0
+        for group in range(file.metadata.num_row_groups):
+            size = file.metadata.row_group(group).num_rows
+            if start + size > offset and start < offset + limit:
+                table = file.read_row_group(group)
+                first = max(0, offset - start)
+                part = table.slice(first, min(size, offset + limit - start) - first)
+                found += [
+                    {"index": start + first + position, **entry}
+                    for position, entry in enumerate(part.to_pylist())
+                ]
+            start += size
+            if start >= offset + limit:
+                break
+    return found
+
+
+def iter_batches(path: Path, *, columns: list[str], size: int) -> Iterator[list[dict[str, Any]]]:
+    """All entries in order, `size` at a time; memory is one row group's."""
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(batch_size=size, columns=columns):
+            yield batch.to_pylist()

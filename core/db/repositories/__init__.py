@@ -1,0 +1,1 @@
+"""Questions with a name, asked of the database. One module an aggregate."""

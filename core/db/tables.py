@@ -1,0 +1,207 @@
+"""Every table, on one page.
+
+No relationships: a row is loaded because a repository asked for it, never by
+touching an attribute. Every row has its tenant, directly or through its job.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Enum,
+    ForeignKey,
+    Index,
+    Integer,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.db.base import Row, db_now
+from core.ids import DatasetId, JobId, ModelId, TenantId
+from core.lifecycle import JobState
+
+# SQLite numbers rows by itself only for a column of type INTEGER.
+SEQUENCE = BigInteger().with_variant(Integer(), "sqlite")
+# A plain string: the CHECK below says what is allowed, on both databases alike.
+STATE = Enum(
+    JobState,
+    native_enum=False,
+    create_constraint=False,
+    length=16,
+    values_callable=lambda states: [state.value for state in states],
+)
+
+
+class DatasetRow(Row):
+    """An uploaded pile of texts: two immutable files and what was counted while reading them."""
+
+    __tablename__ = "datasets"
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "idempotency_key"),
+        Index("ix_datasets_listing", "tenant_id", "id"),
+    )
+
+    id: Mapped[DatasetId] = mapped_column(primary_key=True)
+    tenant_id: Mapped[TenantId]
+    name: Mapped[str]
+    # Digest of the bytes that came and of the options they were read with.
+    request_sha256: Mapped[str]
+    source_sha256: Mapped[str]
+    rows_artifact: Mapped[str]  # Parquet, see core.dataset_files
+    issues_artifact: Mapped[str]
+    statistics: Mapped[dict[str, Any]]
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    idempotency_key: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(default=db_now())
+    deleted_at: Mapped[datetime | None]
+
+
+class JobRow(Row):
+    """The job itself: whoever wins `attempt` may write, and nobody else."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "idempotency_key"),
+        CheckConstraint(
+            "state IN ('queued','running','succeeded','failed','cancelled')", name="state_known"
+        ),
+        CheckConstraint(
+            "(state = 'running') = (lease_until IS NOT NULL)", name="running_has_lease"
+        ),
+        CheckConstraint(
+            "(state IN ('succeeded','failed','cancelled')) = (finished_at IS NOT NULL)",
+            name="terminal_has_end",
+        ),
+        Index("ix_jobs_ready", "state", "queue", "priority", "run_at"),
+        Index("ix_jobs_leases", "state", "lease_until"),
+        Index("ix_jobs_listing", "tenant_id", "id"),
+        Index("ix_jobs_dataset_id", "dataset_id"),
+    )
+
+    id: Mapped[JobId] = mapped_column(primary_key=True)
+    tenant_id: Mapped[TenantId]
+    name: Mapped[str]
+    # Names the caller's own metadata; `metadata` itself is taken by SQLAlchemy.
+    labels_metadata: Mapped[dict[str, Any]] = mapped_column("metadata", default=dict)
+
+    # What was asked, immutable and without secrets: llkd.specs.DistillationSpec.
+    spec: Mapped[dict[str, Any]]
+    dataset_id: Mapped[DatasetId] = mapped_column(ForeignKey("datasets.id"))
+    evaluation_dataset_id: Mapped[DatasetId | None] = mapped_column(ForeignKey("datasets.id"))
+    idempotency_key: Mapped[str | None]
+    request_sha256: Mapped[str]
+
+    queue: Mapped[str]
+    priority: Mapped[int] = mapped_column(default=0)
+    state: Mapped[JobState] = mapped_column(STATE, default=JobState.QUEUED)
+    stage: Mapped[str | None]
+    run_at: Mapped[datetime] = mapped_column(default=db_now())
+    cancel_at: Mapped[datetime | None]  # a request, not a state
+    max_wall_seconds: Mapped[int]
+    deadline_at: Mapped[datetime | None]  # set by the first claim
+
+    attempt: Mapped[int] = mapped_column(default=0)  # the fencing token: +1 a claim, never reset
+    crashes: Mapped[int] = mapped_column(default=0)  # leases lost since the last progress
+    lease_owner: Mapped[str | None]
+    lease_until: Mapped[datetime | None]
+
+    progress: Mapped[int] = mapped_column(BigInteger, default=0)  # grows while work is done
+    progress_detail: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    checkpoint: Mapped[dict[str, Any] | None]  # {uri, sha256, step}: the only way to find one
+
+    cap_micros: Mapped[int | None] = mapped_column(BigInteger)  # millionths of a US dollar
+    cap_calls: Mapped[int | None] = mapped_column(BigInteger)
+    spent_micros: Mapped[int] = mapped_column(BigInteger, default=0)
+    held_micros: Mapped[int] = mapped_column(BigInteger, default=0)
+    spent_calls: Mapped[int] = mapped_column(BigInteger, default=0)
+    held_calls: Mapped[int] = mapped_column(BigInteger, default=0)
+
+    result: Mapped[dict[str, Any] | None]  # {model_id, stop_reason, metrics}
+    error: Mapped[dict[str, Any] | None]  # a problem document
+    created_at: Mapped[datetime] = mapped_column(default=db_now())
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+
+class JobStageRow(Row):
+    """A stage that is done; its output is what the next stages read. No row, not done."""
+
+    __tablename__ = "job_stages"
+
+    job_id: Mapped[JobId] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+    stage: Mapped[str] = mapped_column(primary_key=True)
+    attempt: Mapped[int]
+    output: Mapped[dict[str, Any]]
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime] = mapped_column(default=db_now())
+
+
+class JobEventRow(Row):
+    """What happened to a job, in order. Written only while its job's row is locked."""
+
+    __tablename__ = "job_events"
+    __table_args__ = (Index("ix_job_events_replay", "job_id", "seq"),)
+
+    seq: Mapped[int] = mapped_column(SEQUENCE, primary_key=True, autoincrement=True)
+    job_id: Mapped[JobId] = mapped_column(ForeignKey("jobs.id"))
+    at: Mapped[datetime] = mapped_column(default=db_now())
+    type: Mapped[str]
+    data: Mapped[dict[str, Any]]
+
+
+class TeacherAnswerRow(Row):
+    """An answer that was bought, keyed by all that decides it: teacher, prompt, labels, text."""
+
+    __tablename__ = "teacher_answers"
+
+    tenant_id: Mapped[TenantId] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)  # sha256
+    status: Mapped[str]
+    label: Mapped[str | None]
+    probabilities: Mapped[list[Any] | None]  # in the job's label order, float64 unrounded
+    confidence: Mapped[float | None]
+    confidence_source: Mapped[str]
+    tokens_in: Mapped[int] = mapped_column(default=0)
+    tokens_out: Mapped[int] = mapped_column(default=0)
+    cost_micros: Mapped[int] = mapped_column(BigInteger, default=0)
+    model: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(default=db_now())
+
+
+class ModelRow(Row):
+    """A trained, registered student: immutable, named by its id."""
+
+    __tablename__ = "models"
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "name", "version"),
+        UniqueConstraint("job_id"),
+        Index("ix_models_listing", "tenant_id", "id"),
+    )
+
+    id: Mapped[ModelId] = mapped_column(primary_key=True)
+    tenant_id: Mapped[TenantId]
+    name: Mapped[str]
+    version: Mapped[int]
+    job_id: Mapped[JobId] = mapped_column(ForeignKey("jobs.id"))
+    artifact: Mapped[str]  # digest of the file tree
+    labels: Mapped[list[Any]]
+    base_model: Mapped[str]
+    metrics: Mapped[dict[str, Any]]
+    export: Mapped[dict[str, Any]]  # parity figures, file sizes
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    created_at: Mapped[datetime] = mapped_column(default=db_now())
+    deleted_at: Mapped[datetime | None]
+
+
+class ModelAliasRow(Row):
+    """A movable name of a model: `tickets@latest`."""
+
+    __tablename__ = "model_aliases"
+
+    tenant_id: Mapped[TenantId] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    alias: Mapped[str] = mapped_column(primary_key=True)
+    model_id: Mapped[ModelId] = mapped_column(ForeignKey("models.id"))
+    moved_at: Mapped[datetime] = mapped_column(default=db_now())

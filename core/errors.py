@@ -1,0 +1,79 @@
+"""What the service refuses, and how it says so.
+
+Each error carries an HTTP status and a stable code (the last part of its problem
+type URL). Errors of one feature live beside that feature; here are the root and
+those that several features raise.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ErrorItem:
+    """One fault inside a request.
+
+    Attributes:
+        pointer: JSON pointer into the body, or `line:12` style position of a file.
+        code: stable, machine-readable.
+        message: for a person, with the values.
+    """
+
+    pointer: str
+    code: str
+    message: str
+
+
+class ServiceError(Exception):
+    """A request that cannot be served, told as an RFC 9457 problem."""
+
+    status: int = 500
+    code: str = "internal-error"
+    title: str = "Internal error"
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        errors: Sequence[ErrorItem] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.errors = tuple(errors)
+        self.headers = dict(headers or {})
+
+
+class NotFound(ServiceError):
+    status = 404
+    code = "not-found"
+    title = "Not found"
+
+    def __init__(self, kind: str, name: str) -> None:
+        super().__init__(f"There is no {kind} named {name[:80]!r}.")
+
+
+class Gone(ServiceError):
+    status = 410
+    code = "gone"
+    title = "Deleted"
+
+    def __init__(self, kind: str, name: str) -> None:
+        super().__init__(f"The {kind} {name[:80]!r} was deleted.")
+
+
+class ValidationFailed(ServiceError):
+    status = 422
+    code = "validation-error"
+    title = "The request is not valid"
+
+
+class Unavailable(ServiceError):
+    """Something this service needs does not answer; the same request may succeed later."""
+
+    status = 503
+    code = "unavailable"
+    title = "Temporarily unavailable"
+
+    def __init__(self, detail: str, *, retry_after_s: int = 5) -> None:
+        super().__init__(detail, headers={"Retry-After": str(retry_after_s)})

@@ -1,0 +1,71 @@
+"""What a job can be, and what it can become.
+
+States are moved by the statements in `core.db.repositories.engine` alone; this
+page names them. Terminal is for ever: another try is another job.
+"""
+
+from enum import StrEnum
+
+
+class JobState(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_terminal(self) -> bool:
+        return self in TERMINAL
+
+
+TERMINAL = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED})
+
+
+class Stage(StrEnum):
+    """The parts of a job's life, in order."""
+
+    LABEL = "label"
+    TRAIN = "train"
+    EVALUATE = "evaluate"
+    EXPORT = "export"
+
+
+class StopReason(StrEnum):
+    """Why training ended."""
+
+    COMPLETED = "completed"
+    EARLY_STOPPING = "early_stopping"
+    BUDGET = "budget"
+    TIME = "time"
+
+
+class Queue(StrEnum):
+    """Which slots may take a job: any, or only those with (without) a GPU of their own."""
+
+    ANY = "any"
+    GPU = "gpu"
+    CPU = "cpu"
+
+
+class EventType(StrEnum):
+    JOB_QUEUED = "job.queued"
+    JOB_STARTED = "job.started"
+    STAGE_STARTED = "stage.started"
+    STAGE_FINISHED = "stage.finished"
+    TEACHER_PROGRESS = "teacher.progress"
+    TEACHER_ROW_FAILED = "teacher.row_failed"
+    SELECTION_UPDATED = "selection.updated"
+    TRAIN_METRICS = "train.metrics"
+    EVALUATION_METRICS = "evaluation.metrics"
+    CHECKPOINT_SAVED = "checkpoint.saved"
+    BUDGET_REACHED = "budget.reached"
+    JOB_CANCEL_REQUESTED = "job.cancel_requested"
+    JOB_REQUEUED = "job.requeued"
+    JOB_SUCCEEDED = "job.succeeded"
+    JOB_FAILED = "job.failed"
+    JOB_CANCELLED = "job.cancelled"
+
+
+# How often a job may lose its worker without progress before it is poison.
+MAX_CRASHES = 3

@@ -1,0 +1,1 @@
+"""LLKD alone: teachers, selection, students, training. Knows no web, database or queue."""

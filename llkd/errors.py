@@ -1,0 +1,43 @@
+"""What can go wrong inside the method. Knows nothing of HTTP: the caller translates `code`."""
+
+
+class LlkdError(Exception):
+    """A distillation that cannot go on; `code` is stable, the message is for a person."""
+
+    code = "distillation-failed"
+
+
+class InsufficientLabelDiversity(LlkdError):
+    """Too few classes, or too few texts in each, were labelled to train on."""
+
+    code = "insufficient-label-diversity"
+
+
+class TrainingDiverged(LlkdError):
+    """The loss stopped being a finite number and did not recover."""
+
+    code = "training-diverged"
+
+
+class TeacherUnusable(LlkdError):
+    """The teacher cannot answer enough of these texts."""
+
+    code = "teacher-unusable"
+
+
+class ModelNotAllowed(LlkdError):
+    """The named base model cannot be loaded safely."""
+
+    code = "model-not-allowed"
+
+
+class ExportMismatch(LlkdError):
+    """The exported model does not answer as the trained one."""
+
+    code = "export-mismatch"
+
+
+class CheckpointDamaged(LlkdError):
+    """A checkpoint's files are not the ones that were written."""
+
+    code = "checkpoint-damaged"

@@ -1,0 +1,1 @@
+"""Those who decide which samples are worth a gradient step."""

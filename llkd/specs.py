@@ -1,0 +1,206 @@
+"""What can be asked of a distillation, typed and validated.
+
+These are also the documented fields of `POST /jobs`: a job's spec is exactly one
+`DistillationSpec`, and everything the service adds stands outside it.
+"""
+
+import unicodedata
+from collections.abc import Iterator
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+MAX_LABELS = 1000
+OFFLINE_MODEL = "minilm"
+
+
+class Spec(BaseModel):
+    """Frozen; refuses unknown fields and quiet conversions ("3" is not 3)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+Text = Annotated[str, StringConstraints(min_length=1, max_length=20_000)]
+ModelName = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=200),
+    Field(
+        description="`minilm` (offline), a Hugging Face id `owner/name`, or `local/NAME`: a folder "
+        "below LLKD_MODELS_DIR. Safetensors only; no remote code.",
+        examples=[OFFLINE_MODEL],
+    ),
+]
+
+
+def label_key(name: str) -> str:
+    """The form under which two label names count as the same one."""
+    return unicodedata.normalize("NFKC", name).casefold().strip()
+
+
+class Label(Spec):
+    """One class, as told to the teacher."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=100)] = Field(
+        examples=["billing"]
+    )
+    description: Annotated[str, StringConstraints(max_length=2000)] = Field(
+        default="", examples=["Invoices and refunds"]
+    )
+    # JSON has no tuple: under `strict` a list would be refused where one is declared.
+    examples: Annotated[tuple[Text, ...], Field(strict=False, max_length=1000)] = Field(
+        default=(), examples=[["I was charged twice"]]
+    )
+
+    @field_validator("name")
+    @classmethod
+    def _printable(cls, value: str) -> str:
+        if not value.strip() or value != value.strip():
+            raise ValueError("a label may not be blank, nor begin or end with a space")
+        if any(unicodedata.category(character)[0] == "C" for character in value):
+            raise ValueError("a label may not contain control or invisible characters")
+        return value
+
+
+class FewShotTeacher(Spec):
+    """A local teacher that needs no key: embeddings, and a classifier fitted on the labels'
+    names, descriptions and examples. Its probabilities are calibrated by cross-validation."""
+
+    kind: Literal["few_shot"] = "few_shot"
+    model: ModelName = OFFLINE_MODEL
+    revision: str | None = Field(default=None, pattern=r"^[0-9a-f]{40}$")
+
+
+class ProvidedTeacher(Spec):
+    """Answers made elsewhere: the dataset's teacher columns."""
+
+    kind: Literal["provided"] = "provided"
+
+
+TeacherSpec = Annotated[FewShotTeacher | ProvidedTeacher, Field(discriminator="kind")]
+
+
+class StudentSpec(Spec):
+    """The encoder that learns."""
+
+    model: ModelName = OFFLINE_MODEL
+    revision: str | None = Field(
+        default=None,
+        pattern=r"^[0-9a-f]{40}$",
+        description="Commit of a hub model; required for a Hugging Face id.",
+    )
+    max_length: int = Field(
+        default=256, ge=8, le=8192, description="Tokens read of a text; longer ones are cut."
+    )
+
+
+class LlkdSelection(Spec):
+    """Teacher confident and student uncertain, by thresholds that adapt a class."""
+
+    kind: Literal["llkd"] = "llkd"
+    labeling: Literal["eager"] = Field(
+        default="eager", description="`eager`: every text is labelled before training."
+    )
+    momentum: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="Memory of the thresholds; null grows it as min(.99, (1+t)/(10+t)).",
+    )
+
+
+class AllSelection(Spec):
+    """Every pseudo-label, every epoch: the usual way, kept to compare with."""
+
+    kind: Literal["all"] = "all"
+
+
+class RandomSelection(Spec):
+    """A random share of every batch: what LLKD must beat at the same size."""
+
+    kind: Literal["random"] = "random"
+    share: float = Field(default=0.3, gt=0, le=1)
+
+
+SelectionSpec = Annotated[
+    LlkdSelection | AllSelection | RandomSelection, Field(discriminator="kind")
+]
+
+
+class TrainingSpec(Spec):
+    """How long and how fast the student learns."""
+
+    epochs: int | None = Field(
+        default=None,
+        ge=1,
+        le=1000,
+        description="Passes over the pool at the most; null: 6 for `llkd`, 3 otherwise.",
+    )
+    batch_size: int = Field(default=32, ge=1, le=4096)
+    learning_rate: float = Field(default=5e-5, gt=0, le=1, allow_inf_nan=False)
+    weight_decay: float = Field(default=0.01, ge=0, le=1, allow_inf_nan=False)
+    seed: int = Field(default=42, ge=0, le=2**32 - 1)
+    early_stopping: bool = Field(
+        default=True, description="Stop when held-out confident pseudo-labels gain no more."
+    )
+    device: Literal["auto", "cpu", "gpu"] = Field(
+        default="auto", description="Which workers may take the job."
+    )
+
+
+class DistillationSpec(Spec):
+    """A whole distillation: which labels, who teaches, who learns, on what, and how long."""
+
+    labels: Annotated[tuple[Label, ...], Field(strict=False, min_length=2, max_length=MAX_LABELS)]
+    instruction: Annotated[str, StringConstraints(max_length=20_000)] = Field(
+        default="", examples=["Route the support ticket."]
+    )
+    teacher: TeacherSpec
+    student: StudentSpec = StudentSpec()
+    selection: SelectionSpec = LlkdSelection()
+    training: TrainingSpec = TrainingSpec()
+
+    @field_validator("labels")
+    @classmethod
+    def _distinct(cls, labels: tuple[Label, ...]) -> tuple[Label, ...]:
+        seen: dict[str, str] = {}
+        for label in labels:
+            other = seen.setdefault(label_key(label.name), label.name)
+            if other is not label.name:
+                raise PydanticCustomError(
+                    "duplicate-label",
+                    "the labels {first} and {second} cannot be told apart",
+                    {"first": other, "second": label.name},
+                )
+        return labels
+
+    @model_validator(mode="after")
+    def _storable(self) -> Self:
+        # A NUL or half a surrogate pair fits no database; refused here, it never reaches one.
+        for text in (self.instruction, *self._texts()):
+            if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+                raise ValueError("texts may not contain NUL or lone surrogates")
+        return self
+
+    def _texts(self) -> Iterator[str]:
+        for label in self.labels:
+            yield from (label.name, label.description, *label.examples)
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        return tuple(label.name for label in self.labels)
+
+    def resolved(self) -> Self:
+        """The same spec with every default that depends on another field filled in."""
+        if self.training.epochs is not None:
+            return self
+        epochs = 6 if isinstance(self.selection, LlkdSelection) else 3
+        training = self.training.model_copy(update={"epochs": epochs})
+        return self.model_copy(update={"training": training})

@@ -1,0 +1,39 @@
+"""What every student can do."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from llkd.types import Classified, FloatArray, IntArray
+
+
+class Student(Protocol):
+    """A classifier in training. Built by `llkd.students.factory.build_student`."""
+
+    def predict(self, texts: Sequence[str]) -> Classified:
+        """Classify in evaluation mode, without gradients."""
+        ...
+
+    def update(
+        self, texts: Sequence[str], labels: IntArray, weights: FloatArray, *, learning_rate: float
+    ) -> float:
+        """One optimizer step on sum(w CE) / sum(w); returns that loss.
+
+        Raises:
+            TrainingDiverged: the loss is not finite.
+        """
+        ...
+
+    def save_training(self, folder: Path) -> None:
+        """Write weights, optimizer and random state, so that training goes on bit for bit."""
+        ...
+
+    def restore_training(self, folder: Path) -> None: ...
+
+    def weights_sha256(self) -> str:
+        """Digest of the weights alone, equal for equal students."""
+        ...
+
+    def save_model(self, folder: Path) -> None:
+        """Write safetensors, config and tokenizer; nothing else."""
+        ...

@@ -1,0 +1,128 @@
+"""The values that teachers, selectors and students hand each other."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
+Json = dict[str, Any]
+
+
+class AnswerStatus(StrEnum):
+    """What became of one question; everything but `answered` has no label."""
+
+    ANSWERED = "answered"
+    REFUSED = "refused"
+    MALFORMED = "malformed"
+    TOO_LONG = "too_long"
+    MISSING = "missing"
+
+
+class ConfidenceSource(StrEnum):
+    """Where a confidence comes from; `none` means that it is unknown, not zero."""
+
+    CALIBRATED = "calibrated"
+    PROVIDED = "provided"
+    NONE = "none"
+
+
+@dataclass(frozen=True)
+class ProvidedAnswer:
+    """An answer made elsewhere, as it stands in the dataset.
+
+    Attributes:
+        label: as written in the file; may not be one of the job's labels.
+        confidence: in [0, 1], or None.
+        probabilities: label name to probability, or None.
+    """
+
+    label: str | None
+    confidence: float | None = None
+    probabilities: dict[str, float] | None = None
+
+
+@dataclass(frozen=True)
+class Question:
+    """One text put to a teacher, with the answer the dataset already holds for it, if any."""
+
+    text: str
+    provided: ProvidedAnswer | None = None
+
+
+@dataclass(frozen=True)
+class TeacherAnswer:
+    """What a teacher said of one text.
+
+    Attributes:
+        label: index into the job's labels; None unless `answered`.
+        probabilities: K values that sum to 1, float64 and unrounded (real confidences
+            tie and saturate; rounding makes it worse), or None when unknown.
+        confidence: probability of `label`, in [0, 1], or None when unknown.
+        cost_micros: millionths of a US dollar.
+    """
+
+    status: AnswerStatus
+    label: int | None = None
+    probabilities: tuple[float, ...] | None = None
+    confidence: float | None = None
+    confidence_source: ConfidenceSource = ConfidenceSource.NONE
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost_micros: int = 0
+
+
+@dataclass(frozen=True)
+class Pool:
+    """What a student is trained on: texts with their pseudo-labels, one entry a different text.
+
+    Attributes:
+        texts: N texts.
+        labels: [N], pseudo-label indices in 0..K-1.
+        confidence: [N], the teacher's probability of each pseudo-label; NaN when unknown.
+        class_count: K.
+    """
+
+    texts: Sequence[str]
+    labels: IntArray
+    confidence: FloatArray
+    class_count: int
+
+    def __post_init__(self) -> None:
+        if not len(self.texts) == len(self.labels) == len(self.confidence):
+            raise ValueError(
+                f"a pool needs one label and one confidence a text: {len(self.texts)} texts, "
+                f"{len(self.labels)} labels, {len(self.confidence)} confidences"
+            )
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def take(self, index: IntArray) -> "Pool":
+        """The pool of these entries, in this order."""
+        return Pool(
+            [self.texts[i] for i in index],
+            self.labels[index],
+            self.confidence[index],
+            self.class_count,
+        )
+
+
+@dataclass(frozen=True)
+class Classified:
+    """A predictor's or student's answers to N texts.
+
+    Attributes:
+        probabilities: [N, K], rows sum to 1.
+        truncated: [N], True where the text was longer than the model reads.
+        tokens: tokens read, over all texts.
+    """
+
+    probabilities: FloatArray
+    truncated: BoolArray
+    tokens: int

@@ -1,0 +1,1 @@
+"""Runs jobs: label, train, evaluate, export."""
