@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.expression import ColumnElement
+from sqlalchemy.sql.expression import ColumnElement, FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from core.ids import DatasetId, JobId, ModelId, TenantId
@@ -17,6 +17,10 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 # The database's clock in milliseconds; SQLite 3.40 has no sub-second unixepoch().
 SQLITE_NOW_MS = "CAST(ROUND((julianday('now') - 2440587.5) * 86400000) AS INTEGER)"
+
+
+# None is the absence of a document (SQL NULL), never the document `null`.
+JSON_COLUMN = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 
 
 class Timestamp(TypeDecorator[datetime]):
@@ -44,28 +48,35 @@ class Timestamp(TypeDecorator[datetime]):
         return instant.astimezone(UTC)
 
 
-class db_now(ColumnElement[datetime]):  # noqa: N801 - reads as the SQL function it is
-    """The database's clock, `seconds` from now.
+class db_now(FunctionElement[datetime]):  # noqa: N801 - reads as the SQL function it is
+    """The database's clock, `seconds` from now; seconds is a number or a column.
 
     Only this clock is ever compared with a lease: processes on hosts whose clocks
-    differ by minutes still agree on who holds a job.
+    differ by minutes still agree on who holds a job. It stands still during one
+    statement, so that two halves of a statement cannot disagree on what is late.
     """
 
     type = Timestamp()
-    inherit_cache = False
+    inherit_cache = True
 
-    def __init__(self, seconds: float = 0.0) -> None:
-        self.seconds = float(seconds)
+    def __init__(self, seconds: float | ColumnElement[int] | None = None) -> None:
+        super().__init__(*(() if seconds is None else (seconds,)))
 
 
 @compiles(db_now, "sqlite")
-def _sqlite_now(element: db_now, compiler: SQLCompiler, **_: Any) -> str:
-    return f"({SQLITE_NOW_MS} + {round(element.seconds * 1000)})"
+def _sqlite_now(element: db_now, compiler: SQLCompiler, **options: Any) -> str:
+    if not len(element.clauses):
+        return SQLITE_NOW_MS
+    seconds = compiler.process(element.clauses, **options)
+    return f"({SQLITE_NOW_MS} + CAST(ROUND({seconds} * 1000) AS INTEGER))"
 
 
 @compiles(db_now, "postgresql")
-def _postgresql_now(element: db_now, compiler: SQLCompiler, **_: Any) -> str:
-    return f"(clock_timestamp() + interval '{round(element.seconds * 1000)} milliseconds')"
+def _postgresql_now(element: db_now, compiler: SQLCompiler, **options: Any) -> str:
+    if not len(element.clauses):
+        return "statement_timestamp()"
+    seconds = compiler.process(element.clauses, **options)
+    return f"(statement_timestamp() + make_interval(secs => {seconds}))"
 
 
 class Row(DeclarativeBase):
@@ -86,8 +97,8 @@ class Row(DeclarativeBase):
         ModelId: String(),
         TenantId: String(),
         datetime: Timestamp(),
-        dict[str, Any]: JSON().with_variant(JSONB(), "postgresql"),
-        list[Any]: JSON().with_variant(JSONB(), "postgresql"),
+        dict[str, Any]: JSON_COLUMN,
+        list[Any]: JSON_COLUMN,
     }
 
 

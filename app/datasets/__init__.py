@@ -1,0 +1,1 @@
+"""Uploads, and what was found in them."""

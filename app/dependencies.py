@@ -1,0 +1,63 @@
+"""What endpoints ask for: settings, a session, the stores, the bell."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from fastapi import Depends, Request
+from sqlalchemy.orm import Session
+
+from app.auth import TenantDep
+from core.artifacts import ArtifactStore
+from core.config import Settings
+from core.db.session import Database
+from core.queue import Bell
+
+
+def get_settings(request: Request) -> Settings:
+    settings: Settings = request.app.state.settings
+    return settings
+
+
+def get_database(request: Request) -> Database:
+    database: Database = request.app.state.database
+    return database
+
+
+def get_artifacts(request: Request) -> ArtifactStore:
+    artifacts: ArtifactStore = request.app.state.artifacts
+    return artifacts
+
+
+def get_bell(request: Request) -> Bell:
+    bell: Bell = request.app.state.bell
+    return bell
+
+
+def get_read_session(database: Annotated[Database, Depends(get_database)]) -> Iterator[Session]:
+    with database.read() as session:
+        yield session
+
+
+def get_write_session(database: Annotated[Database, Depends(get_database)]) -> Iterator[Session]:
+    with database.write() as session:
+        yield session
+
+
+SettingsDep = Annotated[Settings, Depends(get_settings)]
+DatabaseDep = Annotated[Database, Depends(get_database)]
+ArtifactsDep = Annotated[ArtifactStore, Depends(get_artifacts)]
+BellDep = Annotated[Bell, Depends(get_bell)]
+# scope="function": the transaction ends before the answer leaves. With the default, a
+# client could be told 201 for a row whose commit then failed.
+ReadSession = Annotated[Session, Depends(get_read_session, scope="function")]
+WriteSession = Annotated[Session, Depends(get_write_session, scope="function")]
+
+__all__ = [
+    "ArtifactsDep",
+    "BellDep",
+    "DatabaseDep",
+    "ReadSession",
+    "SettingsDep",
+    "TenantDep",
+    "WriteSession",
+]

@@ -1,0 +1,148 @@
+"""One place that turns every error into a problem document."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from app.problems import problem_response
+from core.errors import ErrorItem, ServiceError, Unavailable, ValidationFailed
+
+log = structlog.get_logger(__name__)
+
+SHOWN_ERRORS = 20
+# Names that our own validators give to what they find; they are the problem's code.
+PROMOTED = frozenset({"duplicate-label", "model-not-allowed", "resource-limit"})
+
+
+class MethodNotAllowed(ServiceError):
+    """This resource exists, but not for this method; `Allow` lists those it has."""
+
+    status = 405
+    code = "method-not-allowed"
+    title = "Method not allowed"
+
+
+class UnknownPath(ServiceError):
+    """Nothing is served at this path; `/openapi.json` lists what is."""
+
+    status = 404
+    code = "not-found"
+    title = "Not found"
+
+
+class MalformedRequest(ServiceError):
+    """The request could not be read as HTTP or as the kind of body it announces."""
+
+    status = 400
+    code = "malformed-request"
+    title = "The request could not be read"
+
+
+def install(app: FastAPI) -> None:
+    """Register the handlers; nothing else in the app builds an error response."""
+    app.add_exception_handler(ServiceError, _service_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(HTTPException, _http_error)
+    for kind in (OperationalError, InterfaceError, PoolTimeout, DBAPIError):
+        app.add_exception_handler(kind, _database_error)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def respond(request: Request, error: ServiceError, *, code: str | None = None) -> Response:
+    return problem_response(
+        error,
+        instance=request.url.path,
+        request_id=request.scope.get("request_id", ""),
+        code=code,
+    )
+
+
+def _service_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ServiceError)
+    return respond(request, error)
+
+
+def _validation_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    found = error.errors()
+    faults = [_fault(fault, error.body) for fault in found[:SHOWN_ERRORS]]
+    first = faults[0]
+    detail = f"{first.pointer or '/'}: {first.message}"
+    if len(found) > 1:
+        detail += f" (and {len(found) - 1} more)"
+    promoted = first.code if first.code in PROMOTED else None
+    return respond(request, ValidationFailed(detail, errors=faults), code=promoted)
+
+
+def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    headers = dict(error.headers or {})
+    match error.status_code:
+        case 404:
+            path = request.url.path[:200]
+            kind: ServiceError = UnknownPath(f"There is nothing at {path}.")
+        case 405:
+            kind = MethodNotAllowed(f"{request.method} is not served here.", headers=headers)
+        case _:
+            kind = MalformedRequest(str(error.detail), headers=headers)
+    return respond(request, kind)
+
+
+def _database_error(request: Request, error: Exception) -> Response:
+    """An unreachable or overfull database is our trouble and passes; any other fault is a bug."""
+    is_bug = isinstance(error, DBAPIError) and not isinstance(
+        error, (OperationalError, InterfaceError)
+    )
+    if is_bug and not getattr(error, "connection_invalidated", False):
+        return _unexpected(request, error)
+    log.warning("database_unavailable", path=request.url.path, error=type(error).__name__)
+    return respond(request, Unavailable("The database does not answer."))
+
+
+def _unexpected(request: Request, error: Exception) -> Response:
+    log.error("unexpected_error", path=request.url.path, exc_info=error)
+    return respond(request, ServiceError("The service failed; the request id finds it in the log."))
+
+
+def _fault(fault: dict[str, Any], body: Any) -> ErrorItem:
+    place, *loc = fault["loc"] or ("body",)
+    if place == "body":
+        pointer = "".join(f"/{_escaped(part)}" for part in _real_parts(loc, body))
+    else:
+        pointer = f"{place}:{'/'.join(map(str, loc))}"
+    return ErrorItem(pointer=pointer, code=str(fault["type"]), message=str(fault["msg"]))
+
+
+def _real_parts(loc: Sequence[str | int], body: Any) -> list[str | int]:
+    """The parts of pydantic's location that are in the body: it also names union members."""
+    parts: list[str | int] = []
+    at = body
+    for part in loc:
+        match at:
+            case dict():
+                if part not in at and part == at.get("kind"):
+                    continue
+                parts.append(part)
+                at = at.get(part)
+            case list():
+                if not isinstance(part, int):
+                    continue
+                parts.append(part)
+                at = at[part] if part < len(at) else None
+            case _:
+                break
+    return parts
+
+
+def _escaped(part: str | int) -> str:
+    return str(part)[:200].replace("~", "~0").replace("/", "~1")
+
+
+__all__ = ["install", "respond"]

@@ -1,0 +1,1 @@
+"""Distillations: asked for, watched, cancelled, read."""

@@ -1,0 +1,75 @@
+"""The application: its rooms, its one edge, its life."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+from fastapi import APIRouter, Depends, FastAPI
+from starlette.types import Scope
+
+from app import error_handlers
+from app.auth import Keyring, require_tenant
+from app.datasets.endpoints import router as datasets
+from app.health import VERSION
+from app.health import router as health
+from app.jobs.endpoints import router as jobs
+from app.middleware import BodyTooLarge, FileTooLarge, RequestContext, RequestLimits
+from app.models.endpoints import router as models
+from app.predict.endpoints import router as predict
+from app.predict.registry import ModelRegistry
+from core.artifacts import ArtifactStore
+from core.config import LOOPBACK, Settings
+from core.db.session import Database
+from core.errors import ServiceError
+from core.queue import make_bell
+
+TITLE = "LLKD"
+SUMMARY = "Unlabeled text and a large language model in; a small classifier you own, served, out."
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Build the API for these settings; nothing is opened before its lifespan starts."""
+    app = FastAPI(
+        title=TITLE, summary=SUMMARY, version=VERSION, lifespan=_lifespan, redirect_slashes=False
+    )
+    app.state.settings = settings
+    app.state.keyring = Keyring(settings)
+    error_handlers.install(app)
+    # Starlette runs the middleware added last first: the request's id is known to the limits.
+    app.add_middleware(
+        RequestLimits,
+        body_limit=partial(_body_limit, settings),
+        allowed_hosts=_allowed_hosts(settings),
+    )
+    app.add_middleware(RequestContext)
+    app.include_router(health)
+    protected = APIRouter(dependencies=[Depends(require_tenant)])
+    for router in (datasets, jobs, models, predict):
+        protected.include_router(router)
+    app.include_router(protected)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    settings: Settings = app.state.settings
+    app.state.database = Database(settings.database)
+    app.state.artifacts = ArtifactStore(settings.data_dir / "artifacts")
+    app.state.bell = make_bell(settings)
+    app.state.registry = ModelRegistry(settings, app.state.database, app.state.artifacts)
+    yield
+    app.state.registry.close()
+    app.state.database.dispose()
+
+
+def _body_limit(settings: Settings, scope: Scope) -> tuple[int, type[ServiceError]]:
+    if scope["path"] == "/datasets" and scope["method"] == "POST":
+        return settings.max_upload_bytes, FileTooLarge
+    return settings.max_json_bytes, BodyTooLarge
+
+
+def _allowed_hosts(settings: Settings) -> frozenset[str]:
+    """Names this service answers to; also on loopback, where a web page could rebind a name."""
+    if settings.allowed_hosts:
+        return frozenset(settings.allowed_hosts) | LOOPBACK
+    return LOOPBACK if settings.is_loopback else frozenset({"*"})

@@ -1,0 +1,1 @@
+"""Trained students that were registered."""

@@ -1,0 +1,53 @@
+"""Starts the API: `llkd-api`, or `python -m app.serve`."""
+
+import sys
+
+import uvicorn
+from pydantic import ValidationError
+
+from app.main import create_app
+from core.config import Settings, load_settings
+from core.logging import configure_logging
+from migrations.runner import upgrade
+
+REFUSAL = """\
+Refusing to listen on {host}: anyone who reaches it could use the service.
+Set LLKD_API_KEYS=TENANT:KEY (a key of at least 24 characters, for example from
+`python3 -c 'import secrets; print(secrets.token_urlsafe(32))'`), or listen on 127.0.0.1."""
+
+# Beyond these, h11 answers by itself: 431 for headers, and the connection is closed.
+MAX_HEADER_BYTES = 16 * 1024
+IDLE_SECONDS = 15
+
+
+def main() -> None:
+    """Check the settings, bring the tables up to date, serve until stopped."""
+    try:
+        settings = load_settings()
+    except ValidationError as error:
+        sys.exit(f"The LLKD_* settings are not valid:\n{error}")
+    refuse_open_door(settings)
+    configure_logging()
+    upgrade(settings.database)
+    uvicorn.run(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        http="h11",
+        h11_max_incomplete_event_size=MAX_HEADER_BYTES,
+        timeout_keep_alive=IDLE_SECONDS,
+        timeout_graceful_shutdown=10,
+        server_header=False,
+        log_config=None,
+        access_log=False,
+    )
+
+
+def refuse_open_door(settings: Settings) -> None:
+    """Exit with a clear message rather than listen beyond loopback without a key."""
+    if not settings.is_loopback and not settings.api_keys:
+        sys.exit(REFUSAL.format(host=settings.host))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+"""What happened to a job, told in order."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from core.db.tables import JobEventRow
+from core.ids import JobId
+from core.lifecycle import EventType
+
+
+class EventRepository:
+    """A job's events; whoever appends holds the job's row, so that `seq` is the order of commits.
+
+    Without the row lock an event could become visible after a later one, and a reader
+    that remembers the last `seq` it saw would never see it.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def append(self, job_id: JobId, event: EventType, data: dict[str, Any]) -> None:
+        """Add one event, in the transaction that locked the job's row (fence, or any move)."""
+        self.session.execute(
+            insert(JobEventRow).values(job_id=job_id, type=event.value, data=data)
+        )
+
+    def page(self, job_id: JobId, *, after_seq: int = 0, limit: int) -> Sequence[JobEventRow]:
+        """The next events after `after_seq`, oldest first; ask for the job itself beforehand."""
+        return self.session.scalars(
+            select(JobEventRow)
+            .where(JobEventRow.job_id == job_id, JobEventRow.seq > after_seq)
+            .order_by(JobEventRow.seq)
+            .limit(limit)
+        ).all()

@@ -1,0 +1,139 @@
+"""Jobs as their tenants see them: added, listed, asked to stop."""
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import ColumnElement, case, exists, func, literal, or_, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from core.db.base import db_now
+from core.db.repositories.events import EventRepository
+from core.db.repositories.inserts import IdempotencyKeyTaken
+from core.db.repositories.pages import Page, read_page
+from core.db.tables import JobRow
+from core.ids import DatasetId, JobId, TenantId
+from core.lifecycle import EventType, JobState
+
+ACTIVE = (JobState.QUEUED, JobState.RUNNING)
+
+
+class JobRepository:
+    """Each method runs in the caller's transaction."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def add(self, job: JobRow) -> JobRow:
+        """Insert a queued job and its `job.queued` event.
+
+        Raises:
+            IdempotencyKeyTaken: this tenant already has a job with this key; the
+                transaction goes on, and `by_idempotency_key` finds that job.
+        """
+        try:
+            with self.session.begin_nested():
+                self.session.add(job)
+        except IntegrityError as error:
+            if job.idempotency_key is None:
+                raise
+            if self.by_idempotency_key(job.tenant_id, job.idempotency_key) is None:
+                raise
+            raise IdempotencyKeyTaken(job.idempotency_key) from error
+        EventRepository(self.session).append(job.id, EventType.JOB_QUEUED, {"queue": job.queue})
+        return job
+
+    def get(self, tenant_id: TenantId, job_id: JobId) -> JobRow | None:
+        return self.session.scalar(
+            select(JobRow).where(JobRow.id == job_id, JobRow.tenant_id == tenant_id)
+        )
+
+    def by_idempotency_key(self, tenant_id: TenantId, key: str) -> JobRow | None:
+        return self.session.scalar(
+            select(JobRow).where(JobRow.tenant_id == tenant_id, JobRow.idempotency_key == key)
+        )
+
+    def page(
+        self,
+        tenant_id: TenantId,
+        *,
+        limit: int,
+        after: JobId | None = None,
+        state: JobState | None = None,
+        dataset_id: DatasetId | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> Page[JobRow]:
+        """Jobs of a tenant, newest first; `metadata` asks for each pair to be equal."""
+        question = select(JobRow).where(JobRow.tenant_id == tenant_id)
+        if after is not None:
+            question = question.where(JobRow.id < after)
+        if state is not None:
+            question = question.where(JobRow.state == state)
+        if dataset_id is not None:
+            question = question.where(JobRow.dataset_id == dataset_id)
+        for key, value in (metadata or {}).items():
+            question = question.where(self._metadata_has(key, value))
+        return read_page(self.session, question.order_by(JobRow.id.desc()), limit=limit)
+
+    def request_cancel(self, tenant_id: TenantId, job_id: JobId) -> JobRow | None:
+        """Cancel a queued job at once; ask a running one to stop at its next heartbeat.
+
+        A job that has ended, or was asked before, stays as it is.
+
+        Returns:
+            The job as it is now, or None when the tenant has no such job.
+        """
+        queued = JobRow.state == JobState.QUEUED
+        job = self.session.scalar(
+            update(JobRow)
+            .where(
+                JobRow.id == job_id,
+                JobRow.tenant_id == tenant_id,
+                JobRow.state.in_(ACTIVE),
+                JobRow.cancel_at.is_(None),
+            )
+            .values(
+                cancel_at=db_now(),
+                state=case(
+                    (queued, literal(JobState.CANCELLED, JobRow.state.type)), else_=JobRow.state
+                ),
+                finished_at=case((queued, db_now())),
+            )
+            .returning(JobRow),
+            execution_options={"synchronize_session": False, "populate_existing": True},
+        )
+        if job is None:
+            return self.get(tenant_id, job_id)
+        cancelled = job.state is JobState.CANCELLED
+        event = EventType.JOB_CANCELLED if cancelled else EventType.JOB_CANCEL_REQUESTED
+        EventRepository(self.session).append(job.id, event, {"attempt": job.attempt})
+        return job
+
+    def count_active(self, tenant_id: TenantId) -> int:
+        """How many jobs of this tenant are queued or running."""
+        return self.session.scalars(
+            select(func.count()).where(JobRow.tenant_id == tenant_id, JobRow.state.in_(ACTIVE))
+        ).one()
+
+    def uses_dataset(self, dataset_id: DatasetId) -> Sequence[JobId]:
+        """The queued and running jobs that read this dataset, to train or to evaluate."""
+        return self.session.scalars(
+            select(JobRow.id)
+            .where(
+                JobRow.state.in_(ACTIVE),
+                or_(
+                    JobRow.dataset_id == dataset_id, JobRow.evaluation_dataset_id == dataset_id
+                ),
+            )
+            .order_by(JobRow.id)
+        ).all()
+
+    def _metadata_has(self, key: str, value: str) -> ColumnElement[bool]:
+        # Not by a JSON path: a quote or a dot in the caller's key must not become syntax.
+        if self.session.get_bind().dialect.name == "postgresql":
+            return JobRow.labels_metadata.op("@>", is_comparison=True)(
+                literal({key: value}, JobRow.labels_metadata.type)
+            )
+        pairs = func.json_each(JobRow.labels_metadata).table_valued("key", "value")
+        return exists(
+            select(pairs.c.key).where(pairs.c.key == key, pairs.c.value == value)
+        ).correlate(JobRow)
