@@ -52,7 +52,8 @@ class Keyring:
         return found
 
 
-def require_tenant(
+# Async although it waits for nothing: a plain `def` costs a trip to a thread each request.
+async def require_tenant(
     request: Request,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)],
 ) -> TenantId:

@@ -13,22 +13,23 @@ from core.db.session import Database
 from core.queue import Bell
 
 
-def get_settings(request: Request) -> Settings:
+# These are async although they wait for nothing: a plain `def` costs a trip to a thread.
+async def get_settings(request: Request) -> Settings:
     settings: Settings = request.app.state.settings
     return settings
 
 
-def get_database(request: Request) -> Database:
+async def get_database(request: Request) -> Database:
     database: Database = request.app.state.database
     return database
 
 
-def get_artifacts(request: Request) -> ArtifactStore:
+async def get_artifacts(request: Request) -> ArtifactStore:
     artifacts: ArtifactStore = request.app.state.artifacts
     return artifacts
 
 
-def get_bell(request: Request) -> Bell:
+async def get_bell(request: Request) -> Bell:
     bell: Bell = request.app.state.bell
     return bell
 

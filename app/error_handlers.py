@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 
 SHOWN_ERRORS = 20
 # Names that our own validators give to what they find; they are the problem's code.
-PROMOTED = frozenset({"duplicate-label", "model-not-allowed", "resource-limit"})
+PROMOTED = frozenset({"budget-required", "duplicate-label", "model-not-allowed", "resource-limit"})
 
 
 class MethodNotAllowed(ServiceError):

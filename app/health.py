@@ -55,7 +55,11 @@ def metrics() -> Response:
 
 
 @router.get("/problems/{code}", response_class=PlainTextResponse)
-def read_problem(code: Annotated[str, Path(max_length=80)]) -> str:
+def read_problem(
+    code: Annotated[
+        str, Path(max_length=80, description="The problem's code.", examples=["not-found"])
+    ],
+) -> str:
     """What a problem's `type` means."""
     kind = find_problem(code)
     if kind is None:

@@ -7,16 +7,19 @@ from functools import partial
 from fastapi import APIRouter, Depends, FastAPI
 from starlette.types import Scope
 
-from app import error_handlers
+from app import error_handlers, problems
 from app.auth import Keyring, require_tenant
 from app.datasets.endpoints import router as datasets
 from app.health import VERSION
 from app.health import router as health
 from app.jobs.endpoints import router as jobs
+from app.jobs.event_stream import StreamPlaces
 from app.middleware import BodyTooLarge, FileTooLarge, RequestContext, RequestLimits
 from app.models.endpoints import router as models
+from app.negotiation import require_acceptable
 from app.predict.endpoints import router as predict
 from app.predict.registry import ModelRegistry
+from app.predict.service import make_engine
 from core.artifacts import ArtifactStore
 from core.config import LOOPBACK, Settings
 from core.db.session import Database
@@ -30,7 +33,12 @@ SUMMARY = "Unlabeled text and a large language model in; a small classifier you 
 def create_app(settings: Settings) -> FastAPI:
     """Build the API for these settings; nothing is opened before its lifespan starts."""
     app = FastAPI(
-        title=TITLE, summary=SUMMARY, version=VERSION, lifespan=_lifespan, redirect_slashes=False
+        title=TITLE,
+        summary=SUMMARY,
+        version=VERSION,
+        lifespan=_lifespan,
+        redirect_slashes=False,
+        responses=problems.RESPONSES,
     )
     app.state.settings = settings
     app.state.keyring = Keyring(settings)
@@ -43,7 +51,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.add_middleware(RequestContext)
     app.include_router(health)
-    protected = APIRouter(dependencies=[Depends(require_tenant)])
+    protected = APIRouter(dependencies=[Depends(require_tenant), Depends(require_acceptable)])
     for router in (datasets, jobs, models, predict):
         protected.include_router(router)
     app.include_router(protected)
@@ -57,7 +65,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.artifacts = ArtifactStore(settings.data_dir / "artifacts")
     app.state.bell = make_bell(settings)
     app.state.registry = ModelRegistry(settings, app.state.database, app.state.artifacts)
+    app.state.predict_engine = make_engine(settings, app.state.registry)
+    app.state.event_streams = StreamPlaces()
     yield
+    app.state.predict_engine.close()
     app.state.registry.close()
     app.state.database.dispose()
 
@@ -65,6 +76,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 def _body_limit(settings: Settings, scope: Scope) -> tuple[int, type[ServiceError]]:
     if scope["path"] == "/datasets" and scope["method"] == "POST":
         return settings.max_upload_bytes, FileTooLarge
+    if scope["path"].endswith("/predict"):
+        return settings.max_predict_bytes, BodyTooLarge
     return settings.max_json_bytes, BodyTooLarge
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 
+import anyio
 import structlog
 from prometheus_client import Counter
 from starlette.datastructures import Headers, MutableHeaders
@@ -15,6 +16,9 @@ from core.ids import new_request_id
 REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?")
 MAX_TARGET_BYTES = 16 * 1024
+# A body may make us wait this long, and a second more for each kilobyte it brings.
+BODY_GRACE_SECONDS = 30.0
+BODY_BYTES_A_SECOND = 1024
 ANSWERS = Counter("llkd_http_responses", "Answers by status class", ["status"])
 
 
@@ -32,6 +36,14 @@ class FileTooLarge(ServiceError):
     status = 413
     code = "file-too-large"
     title = "The file is too large"
+
+
+class RequestTimeout(ServiceError):
+    """The body came more slowly than anyone who means to send it would."""
+
+    status = 408
+    code = "request-timeout"
+    title = "The body came too slowly"
 
 
 class InvalidHost(ServiceError):
@@ -108,11 +120,24 @@ class RequestLimits:
             await answer(scope, receive, send)
             return
         received = 0
+        waited = 0.0
+        is_complete = False
 
         async def counted() -> Message:
-            nonlocal received
-            message = await receive()
+            nonlocal received, waited, is_complete
+            # After its body, a request is awaited only to hear that its client has gone.
+            if is_complete:
+                return await receive()
+            began = anyio.current_time()
+            patience = BODY_GRACE_SECONDS + received / BODY_BYTES_A_SECOND - waited
+            try:
+                with anyio.fail_after(max(0.0, patience)):
+                    message = await receive()
+            except TimeoutError as error:
+                raise RequestTimeout(f"Only {received} bytes of the body came in time.") from error
+            waited += anyio.current_time() - began
             received += len(message.get("body", b""))
+            is_complete = not message.get("more_body", False)
             if received > limit:
                 raise too_large(f"The body is larger than {limit} bytes.")
             return message

@@ -12,6 +12,47 @@ from core.errors import ErrorItem, ServiceError
 MEDIA_TYPE = "application/problem+json"
 
 
+def _text(description: str, example: str) -> dict[str, object]:
+    return {"type": "string", "description": description, "examples": [example]}
+
+
+# RFC 9457, and four members of our own.
+SCHEMA = {
+    "type": "object",
+    "title": "Problem",
+    "required": ["type", "title", "status", "detail", "instance", "code", "request_id", "errors"],
+    "properties": {
+        "type": _text("A page of this service that explains the code.", "/problems/not-found"),
+        "title": _text("The kind of problem, for a person.", "Not found"),
+        "status": {"type": "integer", "description": "As in the answer.", "examples": [404]},
+        "detail": _text("What is wrong here, with the values.", "There is no job named 'x'."),
+        "instance": _text("Path of the request.", "/jobs/x"),
+        "code": _text("Stable, machine-readable.", "not-found"),
+        "request_id": _text("Finds the request in the log.", "req_01JZ8PW3N6C4Q0G7H2K5M9R1TB"),
+        "errors": {
+            "type": "array",
+            "description": "Single faults, where they can be told apart.",
+            "items": {
+                "type": "object",
+                "required": ["pointer", "code", "message"],
+                "properties": {
+                    "pointer": _text("JSON pointer into the body, or a place.", "/labels/0/name"),
+                    "code": _text("Stable, machine-readable.", "string_too_long"),
+                    "message": _text("For a person.", "String should have at most 100 characters"),
+                },
+            },
+        },
+    },
+}
+# What every operation may also answer, in the shape that FastAPI's `responses` takes.
+RESPONSES: dict[int | str, dict[str, object]] = {
+    "default": {
+        "description": "A problem, as RFC 9457 tells them.",
+        "content": {MEDIA_TYPE: {"schema": SCHEMA}},
+    }
+}
+
+
 def problem_response(
     error: ServiceError, *, instance: str, request_id: str, code: str | None = None
 ) -> Response:

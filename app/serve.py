@@ -7,8 +7,8 @@ from pydantic import ValidationError
 
 from app.main import create_app
 from core.config import Settings, load_settings
-from core.logging import configure_logging
-from migrations.runner import upgrade
+from core.logging import configure_logging, secrets_of
+from migrations import upgrade
 
 REFUSAL = """\
 Refusing to listen on {host}: anyone who reaches it could use the service.
@@ -21,14 +21,17 @@ IDLE_SECONDS = 15
 
 
 def main() -> None:
-    """Check the settings, bring the tables up to date, serve until stopped."""
+    """Check the settings, bring an embedded database up to date, serve until stopped."""
     try:
         settings = load_settings()
     except ValidationError as error:
-        sys.exit(f"The LLKD_* settings are not valid:\n{error}")
+        sys.exit(f"The LLKD_* settings are not valid:\n{told(error)}")
     refuse_open_door(settings)
-    configure_logging()
-    upgrade(settings.database)
+    configure_logging(secrets=secrets_of(settings))
+    if settings.database.get_backend_name() == "sqlite":
+        # The embedded database is this program's own file. A shared one is migrated by
+        # its operator: `python -m migrations upgrade`.
+        upgrade(settings.database)
     uvicorn.run(
         create_app(settings),
         host=settings.host,
@@ -40,6 +43,14 @@ def main() -> None:
         server_header=False,
         log_config=None,
         access_log=False,
+    )
+
+
+def told(error: ValidationError) -> str:
+    """One line a variable, without its value: that may be a key or hold a password."""
+    faults = error.errors(include_input=False, include_url=False)
+    return "\n".join(
+        f"LLKD_{'.'.join(map(str, fault['loc'])).upper()}: {fault['msg']}" for fault in faults
     )
 
 

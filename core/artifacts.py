@@ -7,9 +7,12 @@ names and digests that is itself such a file.
 
 import hashlib
 import json
+import math
 import os
 import shutil
+import time
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
@@ -37,11 +40,14 @@ class ArtifactStore:
         target = self.path(digest)
         if target.exists():
             source.unlink()
-            return digest
-        with source.open("rb") as written:
-            os.fsync(written.fileno())
-        target.parent.mkdir(parents=True, exist_ok=True)
-        source.replace(target)
+        else:
+            with source.open("rb") as written:
+                os.fsync(written.fileno())
+            if not target.parent.exists():
+                target.parent.mkdir(exist_ok=True)
+                fsync_folder(self.root)
+            source.replace(target)
+        # Also for a file that was there: whoever put it may have died before this line.
         fsync_folder(target.parent)
         return digest
 
@@ -54,13 +60,17 @@ class ArtifactStore:
         """Store every file of a flat folder; returns the digest of the manifest.
 
         Equal folders have equal digests, whoever wrote them and when.
+
+        Raises:
+            ValueError: the folder has a folder inside.
         """
-        names = sorted(path.name for path in folder.iterdir() if path.is_file())
         manifest: dict[str, str] = {}
-        for name in names:
+        for path in sorted(folder.iterdir()):
+            if not path.is_file():
+                raise ValueError(f"{path.name} in {folder} is not a file")
             copy = self.scratch_path()
-            shutil.copyfile(folder / name, copy)
-            manifest[name] = self.put(copy)
+            shutil.copyfile(path, copy)
+            manifest[path.name] = self.put(copy)
         return self.put_bytes(json.dumps(manifest, sort_keys=True).encode())
 
     def path(self, digest: str) -> Path:
@@ -71,7 +81,12 @@ class ArtifactStore:
         return self.path(digest).open("rb")
 
     def tree(self, digest: str) -> Mapping[str, Path]:
-        """The files of a tree by name, each checked to be there."""
+        """The files of a tree by name, each checked to be there; `verify` reads one of them.
+
+        Raises:
+            ArtifactDamaged: the manifest is missing or changed, or a file is missing.
+        """
+        self.verify(digest)
         manifest: dict[str, str] = json.loads(self.path(digest).read_bytes())
         paths = {name: self.path(part) for name, part in manifest.items()}
         for name, path in paths.items():
@@ -83,14 +98,39 @@ class ArtifactStore:
         """Read the file once and compare.
 
         Raises:
-            ArtifactDamaged: the bytes are not what the name promises.
+            ArtifactDamaged: it is missing, or the bytes are not what the name promises.
         """
+        if not self.path(digest).exists():
+            raise ArtifactDamaged(f"artifact {digest[:12]} is missing")
         actual = sha256_of(self.path(digest))
         if actual != digest:
             raise ArtifactDamaged(f"artifact {digest[:12]} has the content of {actual[:12]}")
 
+    def remove_abandoned(self, *, older_than: timedelta) -> int:
+        """Delete what lies in the scratch folder and was not written to for so long.
+
+        Returns:
+            How many files and folders that were; uploads cut off by a crash, most often.
+        """
+        oldest = time.time() - older_than.total_seconds()
+        abandoned = [path for path in self._scratch.iterdir() if _last_written(path) < oldest]
+        for path in abandoned:
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+        return len(abandoned)
+
     def is_writable(self) -> bool:
         return os.access(self._scratch, os.W_OK)
+
+
+def _last_written(path: Path) -> float:
+    """Seconds since the epoch; infinity for what its owner took away meanwhile."""
+    try:
+        return max(part.stat().st_mtime for part in (path, *path.rglob("*")))
+    except FileNotFoundError:
+        return math.inf
 
 
 def sha256_of(path: Path) -> str:

@@ -36,6 +36,8 @@ class Settings(BaseSettings):
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
 
     max_json_bytes: int = Field(default=MIB, ge=1024)
+    # Ten thousand texts of an email's length.
+    max_predict_bytes: int = Field(default=16 * MIB, ge=1024)
     max_upload_bytes: int = Field(default=2048 * MIB, ge=1024)
     max_queued_jobs: int = Field(default=1000, ge=1)
 

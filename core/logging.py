@@ -16,8 +16,11 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 from core.config import Settings
 
 REDACTED = "[redacted]"
-SECRET_FIELD = re.compile(r"password|secret|token$|api_?key|authorization|credential", re.IGNORECASE)
+SECRET_FIELD = re.compile(
+    r"password|secret|token$|api_?key|authorization|credential", re.IGNORECASE
+)
 URL_PASSWORD = re.compile(r"(?<=://)([^/@\s:]*):([^/@\s]+)@")
+TELLING = ("app", "worker", "core", "llkd", "migrations", "uvicorn", "celery")
 # Shorter values would blot out ordinary words.
 MIN_SECRET_LENGTH = 6
 
@@ -52,7 +55,10 @@ def configure_logging(
         structlog.stdlib.ProcessorFormatter(foreign_pre_chain=before, processors=after)
     )
     logging.root.handlers[:] = [handler]
-    logging.root.setLevel(level)
+    # What libraries tell about their insides is for their authors.
+    logging.root.setLevel(logging.WARNING)
+    for name in TELLING:
+        logging.getLogger(name).setLevel(level)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

@@ -50,7 +50,7 @@ def locate(name: str, *, revision: str | None, source: ModelSource) -> Path:
         return _locate_offline()
     if name.startswith(_LOCAL):
         return _locate_local(name.removeprefix(_LOCAL), source)
-    assert revision is not None  # noqa: S101 - check_name demands one for a hub model
+    assert revision is not None
     return _locate_hub(name, revision)
 
 
@@ -102,7 +102,7 @@ def _locate_offline() -> Path:
 
 
 def _locate_local(name: str, source: ModelSource) -> Path:
-    assert source.models_dir is not None  # noqa: S101 - check_name refuses local models without
+    assert source.models_dir is not None
     parent = source.models_dir.resolve()
     folder = (parent / name).resolve()
     if folder.parent != parent:

@@ -31,6 +31,12 @@ class ModelNotAllowed(LlkdError):
     code = "model-not-allowed"
 
 
+class DeviceUnavailable(LlkdError):
+    """The device that was asked for is not here."""
+
+    code = "device-unavailable"
+
+
 class ExportMismatch(LlkdError):
     """The exported model does not answer as the trained one."""
 

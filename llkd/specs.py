@@ -75,7 +75,11 @@ class FewShotTeacher(Spec):
 
     kind: Literal["few_shot"] = "few_shot"
     model: ModelName = OFFLINE_MODEL
-    revision: str | None = Field(default=None, pattern=r"^[0-9a-f]{40}$")
+    revision: str | None = Field(
+        default=None,
+        pattern=r"^[0-9a-f]{40}$",
+        description="Commit of a hub model; required for a Hugging Face id.",
+    )
 
 
 class ProvidedTeacher(Spec):
@@ -126,7 +130,7 @@ class RandomSelection(Spec):
     """A random share of every batch: what LLKD must beat at the same size."""
 
     kind: Literal["random"] = "random"
-    share: float = Field(default=0.3, gt=0, le=1)
+    share: float = Field(default=0.3, gt=0, le=1, description="Of every batch.")
 
 
 SelectionSpec = Annotated[
@@ -143,10 +147,16 @@ class TrainingSpec(Spec):
         le=1000,
         description="Passes over the pool at the most; null: 6 for `llkd`, 3 otherwise.",
     )
-    batch_size: int = Field(default=32, ge=1, le=4096)
-    learning_rate: float = Field(default=5e-5, gt=0, le=1, allow_inf_nan=False)
-    weight_decay: float = Field(default=0.01, ge=0, le=1, allow_inf_nan=False)
-    seed: int = Field(default=42, ge=0, le=2**32 - 1)
+    batch_size: int = Field(default=32, ge=1, le=4096, description="Texts an optimizer step.")
+    learning_rate: float = Field(
+        default=5e-5, gt=0, le=1, allow_inf_nan=False, description="The highest of its schedule."
+    )
+    weight_decay: float = Field(
+        default=0.01, ge=0, le=1, allow_inf_nan=False, description="AdamW's."
+    )
+    seed: int = Field(
+        default=42, ge=0, le=2**32 - 1, description="The same seed gives the same student on a CPU."
+    )
     early_stopping: bool = Field(
         default=True, description="Stop when held-out confident pseudo-labels gain no more."
     )
@@ -158,14 +168,19 @@ class TrainingSpec(Spec):
 class DistillationSpec(Spec):
     """A whole distillation: which labels, who teaches, who learns, on what, and how long."""
 
-    labels: Annotated[tuple[Label, ...], Field(strict=False, min_length=2, max_length=MAX_LABELS)]
+    labels: Annotated[
+        tuple[Label, ...],
+        Field(strict=False, min_length=2, max_length=MAX_LABELS, description="What a text can be."),
+    ]
     instruction: Annotated[str, StringConstraints(max_length=20_000)] = Field(
         default="", examples=["Route the support ticket."]
     )
-    teacher: TeacherSpec
-    student: StudentSpec = StudentSpec()
-    selection: SelectionSpec = LlkdSelection()
-    training: TrainingSpec = TrainingSpec()
+    teacher: TeacherSpec = Field(description="Who labels the texts.")
+    student: StudentSpec = Field(default=StudentSpec(), description="Who learns from them.")
+    selection: SelectionSpec = Field(
+        default=LlkdSelection(), description="Which samples are worth a gradient step."
+    )
+    training: TrainingSpec = Field(default=TrainingSpec(), description="How it learns.")
 
     @field_validator("labels")
     @classmethod

@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.expression import ColumnElement, FunctionElement
+from sqlalchemy.sql.expression import FunctionElement, SQLColumnExpression
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from core.ids import DatasetId, JobId, ModelId, TenantId
@@ -59,7 +59,7 @@ class db_now(FunctionElement[datetime]):  # noqa: N801 - reads as the SQL functi
     type = Timestamp()
     inherit_cache = True
 
-    def __init__(self, seconds: float | ColumnElement[int] | None = None) -> None:
+    def __init__(self, seconds: float | SQLColumnExpression[int] | None = None) -> None:
         super().__init__(*(() if seconds is None else (seconds,)))
 
 

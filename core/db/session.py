@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import orjson
 from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.engine import URL, Engine
 from sqlalchemy.orm import Session
@@ -29,11 +30,20 @@ class Database:
         if self.is_sqlite:
             if url.database:
                 Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-            self.engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
+            self.engine = create_engine(
+                url,
+                connect_args={"timeout": BUSY_TIMEOUT_MS / 1000},
+                json_serializer=_to_json,
+            )
             _tune_sqlite(self.engine)
         else:
             self.engine = create_engine(
-                url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True, pool_timeout=5
+                url,
+                pool_size=pool_size,
+                max_overflow=pool_size,
+                pool_pre_ping=True,
+                pool_timeout=5,
+                json_serializer=_to_json,
             )
         self._writer = self.engine.execution_options(writes=True)
 
@@ -56,9 +66,19 @@ class Database:
 def after_commit(session: Session, act: Callable[[], None]) -> None:
     """Run `act` once this session's transaction is durable, never when it rolls back."""
 
-    @event.listens_for(session, "after_commit", once=True)
+    @event.listens_for(session, "after_commit")
     def _act(_: Session) -> None:
-        act()
+        # The event also tells of savepoints, whose release makes nothing durable.
+        if not session.in_nested_transaction():
+            act()
+
+
+def _to_json(document: Any) -> str:
+    """JSON as both databases take it: a figure that is NaN or infinite is null.
+
+    PostgreSQL refuses NaN where SQLite stores it; a job must not fail on one alone.
+    """
+    return orjson.dumps(document, option=orjson.OPT_NON_STR_KEYS).decode()
 
 
 def _tune_sqlite(engine: Engine) -> None:

@@ -24,8 +24,17 @@ class Student(Protocol):
         """
         ...
 
+    def remember(self) -> None:
+        """Keep the weights as they are now, in place of any kept before."""
+        ...
+
+    def recall(self) -> None:
+        """Go back to the weights kept last; without any, stay."""
+        ...
+
     def save_training(self, folder: Path) -> None:
-        """Write weights, optimizer and random state, so that training goes on bit for bit."""
+        """Write weights, optimizer and random state, so that training goes on bit for bit;
+        weights kept by `remember` are among them."""
         ...
 
     def restore_training(self, folder: Path) -> None: ...

@@ -1,11 +1,10 @@
 """Datasets as their tenants see them: added, listed, deleted."""
 
 from sqlalchemy import select, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from core.db.base import db_now
-from core.db.repositories.inserts import IdempotencyKeyTaken
+from core.db.repositories.inserts import insert_keyed
 from core.db.repositories.pages import Page, read_page
 from core.db.tables import DatasetRow
 from core.ids import DatasetId, TenantId
@@ -24,23 +23,13 @@ class DatasetRepository:
             IdempotencyKeyTaken: this tenant already has a dataset with this key; the
                 transaction goes on, and `by_idempotency_key` finds that dataset.
         """
-        try:
-            with self.session.begin_nested():
-                self.session.add(dataset)
-        except IntegrityError as error:
-            if dataset.idempotency_key is None:
-                raise
-            if self.by_idempotency_key(dataset.tenant_id, dataset.idempotency_key) is None:
-                raise
-            raise IdempotencyKeyTaken(dataset.idempotency_key) from error
+        insert_keyed(self.session, dataset, known=self.by_idempotency_key)
         return dataset
 
     def get(self, tenant_id: TenantId, dataset_id: DatasetId) -> DatasetRow | None:
         """The dataset, deleted ones too: the caller tells 410 from 404 by `deleted_at`."""
         return self.session.scalar(
-            select(DatasetRow).where(
-                DatasetRow.id == dataset_id, DatasetRow.tenant_id == tenant_id
-            )
+            select(DatasetRow).where(DatasetRow.id == dataset_id, DatasetRow.tenant_id == tenant_id)
         )
 
     def hold(self, tenant_id: TenantId, dataset_id: DatasetId) -> DatasetRow | None:

@@ -23,9 +23,7 @@ class EventRepository:
 
     def append(self, job_id: JobId, event: EventType, data: dict[str, Any]) -> None:
         """Add one event, in the transaction that locked the job's row (fence, or any move)."""
-        self.session.execute(
-            insert(JobEventRow).values(job_id=job_id, type=event.value, data=data)
-        )
+        self.session.execute(insert(JobEventRow).values(job_id=job_id, type=event.value, data=data))
 
     def page(self, job_id: JobId, *, after_seq: int = 0, limit: int) -> Sequence[JobEventRow]:
         """The next events after `after_seq`, oldest first; ask for the job itself beforehand."""
@@ -35,3 +33,12 @@ class EventRepository:
             .order_by(JobEventRow.seq)
             .limit(limit)
         ).all()
+
+    def latest(self, job_id: JobId, event: EventType) -> JobEventRow | None:
+        """The last event of this type; ask for the job itself beforehand."""
+        return self.session.scalar(
+            select(JobEventRow)
+            .where(JobEventRow.job_id == job_id, JobEventRow.type == event.value)
+            .order_by(JobEventRow.seq.desc())
+            .limit(1)
+        )

@@ -1,16 +1,43 @@
 """Inserting where another process may have been first."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from core.db.base import Row
+from core.db.tables import DatasetRow, JobRow
+from core.ids import TenantId
+
+Keyed = TypeVar("Keyed", DatasetRow, JobRow)
 
 
 class IdempotencyKeyTaken(Exception):
     """Another request with this key was first: read its row instead."""
+
+
+def insert_keyed(
+    session: Session, row: Keyed, *, known: Callable[[TenantId, str], Keyed | None]
+) -> None:
+    """Insert a row that an idempotency key may name, waiting for whoever inserts the same key.
+
+    Args:
+        known: finds the row of a key; asked only after the insert was refused.
+
+    Raises:
+        IdempotencyKeyTaken: the key has a row; this transaction goes on.
+        IntegrityError: another rule was broken.
+    """
+    try:
+        with session.begin_nested():
+            session.add(row)
+    except IntegrityError as error:
+        key = row.idempotency_key
+        if key is None or known(row.tenant_id, key) is None:
+            raise
+        raise IdempotencyKeyTaken(key) from error
 
 
 def insert_for(session: Session, table: type[Row]) -> postgresql.Insert | sqlite.Insert:
@@ -20,9 +47,7 @@ def insert_for(session: Session, table: type[Row]) -> postgresql.Insert | sqlite
     return postgresql.insert(table)
 
 
-def insert_missing(
-    session: Session, table: type[Row], rows: Sequence[Mapping[str, Any]]
-) -> None:
+def insert_missing(session: Session, table: type[Row], rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert the rows whose key is not there yet, leaving the others as they are."""
     if rows:
         session.execute(insert_for(session, table).on_conflict_do_nothing(), list(rows))

@@ -3,12 +3,11 @@
 from collections.abc import Mapping, Sequence
 
 from sqlalchemy import ColumnElement, case, exists, func, literal, or_, select, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from core.db.base import db_now
 from core.db.repositories.events import EventRepository
-from core.db.repositories.inserts import IdempotencyKeyTaken
+from core.db.repositories.inserts import insert_keyed
 from core.db.repositories.pages import Page, read_page
 from core.db.tables import JobRow
 from core.ids import DatasetId, JobId, TenantId
@@ -30,15 +29,7 @@ class JobRepository:
             IdempotencyKeyTaken: this tenant already has a job with this key; the
                 transaction goes on, and `by_idempotency_key` finds that job.
         """
-        try:
-            with self.session.begin_nested():
-                self.session.add(job)
-        except IntegrityError as error:
-            if job.idempotency_key is None:
-                raise
-            if self.by_idempotency_key(job.tenant_id, job.idempotency_key) is None:
-                raise
-            raise IdempotencyKeyTaken(job.idempotency_key) from error
+        insert_keyed(self.session, job, known=self.by_idempotency_key)
         EventRepository(self.session).append(job.id, EventType.JOB_QUEUED, {"queue": job.queue})
         return job
 
@@ -83,7 +74,7 @@ class JobRepository:
             The job as it is now, or None when the tenant has no such job.
         """
         queued = JobRow.state == JobState.QUEUED
-        job = self.session.scalar(
+        job: JobRow | None = self.session.scalar(
             update(JobRow)
             .where(
                 JobRow.id == job_id,
@@ -114,15 +105,22 @@ class JobRepository:
             select(func.count()).where(JobRow.tenant_id == tenant_id, JobRow.state.in_(ACTIVE))
         ).one()
 
+    def is_making(self, tenant_id: TenantId, name: str) -> bool:
+        """Whether a queued or running job of this tenant makes a model of this name."""
+        found = self.session.scalar(
+            select(JobRow.id)
+            .where(JobRow.tenant_id == tenant_id, JobRow.name == name, JobRow.state.in_(ACTIVE))
+            .limit(1)
+        )
+        return found is not None
+
     def uses_dataset(self, dataset_id: DatasetId) -> Sequence[JobId]:
         """The queued and running jobs that read this dataset, to train or to evaluate."""
         return self.session.scalars(
             select(JobRow.id)
             .where(
                 JobRow.state.in_(ACTIVE),
-                or_(
-                    JobRow.dataset_id == dataset_id, JobRow.evaluation_dataset_id == dataset_id
-                ),
+                or_(JobRow.dataset_id == dataset_id, JobRow.evaluation_dataset_id == dataset_id),
             )
             .order_by(JobRow.id)
         ).all()

@@ -1,5 +1,6 @@
 """Registered models: versions of a name, and the aliases that point at them."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,19 +41,19 @@ class ModelRepository:
 
         One job registers one model: a repeated call returns the first one's row. A worker
         fences its job first, in the same transaction.
+
         """
-        while (known := self.by_job(tenant_id, model.job_id)) is None:
-            # No row back means that someone else took this version or registered this
-            # job first; each turn that is lost is another one's success, so this ends.
-            if self._insert(tenant_id, model) is not None:
-                self.point(tenant_id, model.name, alias=LATEST, job_id=model.job_id)
+        # An insert that brings no row back lost a race for the version, or the job has
+        # its model already. Each lost race is another writer's success, so this ends.
+        while (known := self.by_job(model.job_id)) is None:
+            model_id = self._insert(tenant_id, model)
+            if model_id is not None:
+                self.point(tenant_id, model.name, alias=LATEST, model_id=model_id)
         return known
 
-    def by_job(self, tenant_id: TenantId, job_id: JobId) -> ModelRow | None:
-        """The model that this job registered."""
-        return self.session.scalar(
-            select(ModelRow).where(ModelRow.job_id == job_id, ModelRow.tenant_id == tenant_id)
-        )
+    def by_job(self, job_id: JobId) -> ModelRow | None:
+        """The model that this job registered; ask for the job itself beforehand."""
+        return self.session.scalar(select(ModelRow).where(ModelRow.job_id == job_id))
 
     def get(self, tenant_id: TenantId, model_id: ModelId) -> ModelRow | None:
         """The model, deleted ones too: the caller tells 410 from 404 by `deleted_at`."""
@@ -61,4 +62,74 @@ class ModelRepository:
         )
 
     def resolve(self, tenant_id: TenantId, reference: str) -> ModelRow | None:
-        """What a caller names: an id, `name@alias`, or `name` for `name@latest`."""
+        """What a caller names: an id, `name@alias`, or `name` for `name@latest`.
+
+        Deleted models are found too: the caller tells 410 from 404 by `deleted_at`.
+        """
+        if is_id(reference, prefix="model"):
+            return self.get(tenant_id, ModelId(reference))
+        name, _, alias = reference.partition("@")
+        return self.session.scalar(
+            select(ModelRow)
+            .join(ModelAliasRow, ModelAliasRow.model_id == ModelRow.id)
+            .where(
+                ModelAliasRow.tenant_id == tenant_id,
+                ModelAliasRow.name == name,
+                ModelAliasRow.alias == (alias or LATEST),
+            )
+        )
+
+    def page(
+        self, tenant_id: TenantId, *, limit: int, after: ModelId | None = None
+    ) -> Page[ModelRow]:
+        """Models of a tenant that are not deleted, newest first."""
+        question = select(ModelRow).where(
+            ModelRow.tenant_id == tenant_id, ModelRow.deleted_at.is_(None)
+        )
+        if after is not None:
+            question = question.where(ModelRow.id < after)
+        return read_page(self.session, question.order_by(ModelRow.id.desc()), limit=limit)
+
+    def aliases(
+        self, tenant_id: TenantId, model_ids: Sequence[ModelId]
+    ) -> Mapping[ModelId, list[str]]:
+        """The aliases that point at each of these models now, in alphabetical order."""
+        found: dict[ModelId, list[str]] = {model_id: [] for model_id in model_ids}
+        rows = self.session.scalars(
+            select(ModelAliasRow)
+            .where(ModelAliasRow.tenant_id == tenant_id, ModelAliasRow.model_id.in_(model_ids))
+            .order_by(ModelAliasRow.alias)
+        )
+        for row in rows:
+            found[row.model_id].append(row.alias)
+        return found
+
+    def point(self, tenant_id: TenantId, name: str, *, alias: str, model_id: ModelId) -> None:
+        """Make an alias, or move it."""
+        insert = insert_for(self.session, ModelAliasRow).values(
+            tenant_id=tenant_id, name=name, alias=alias, model_id=model_id
+        )
+        self.session.execute(
+            insert.on_conflict_do_update(
+                index_elements=["tenant_id", "name", "alias"],
+                set_={"model_id": model_id, "moved_at": db_now()},
+            )
+        )
+
+    def _insert(self, tenant_id: TenantId, model: NewModel) -> ModelId | None:
+        last = self.session.scalar(
+            select(func.max(ModelRow.version)).where(
+                ModelRow.tenant_id == tenant_id, ModelRow.name == model.name
+            )
+        )
+        return self.session.scalar(
+            insert_for(self.session, ModelRow)
+            .values(
+                id=new_model_id(),
+                tenant_id=tenant_id,
+                version=(last or 0) + 1,
+                **vars(model),
+            )
+            .on_conflict_do_nothing()
+            .returning(ModelRow.id)
+        )

@@ -7,11 +7,23 @@ a guard that is forgotten in one place is how two workers come to hold one job.
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Select, and_, case, literal, null, or_, select
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Select,
+    SQLColumnExpression,
+    and_,
+    case,
+    literal,
+    null,
+    or_,
+    select,
+)
 
 from core.db.base import db_now
 from core.db.repositories.claims import Claim, Json
 from core.db.tables import JobRow
+from core.ids import JobId
 from core.lifecycle import MAX_CRASHES, JobState, Queue
 
 
@@ -44,7 +56,7 @@ def best_ready(queues: Sequence[Queue]) -> CTE:
     )
 
 
-def lost_jobs(limit: int) -> Select[Any]:
+def lost_jobs(limit: int) -> Select[JobId]:
     """The ids of jobs whose lease ran out, the longest lost first."""
     return (
         select(JobRow.id)
@@ -79,7 +91,7 @@ def held_becomes_spent() -> dict[str, Any]:
     }
 
 
-def taken_back(*, crashes: ColumnElement[int], detail: str) -> dict[str, Any]:
+def taken_back(*, crashes: SQLColumnExpression[int], detail: str) -> dict[str, Any]:
     """The values of a job without its worker: cancelled, failed or queued again.
 
     A cancel that was asked for comes first, then the deadline, then poison: a job that

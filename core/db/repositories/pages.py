@@ -18,7 +18,7 @@ class Page(Generic[Item]):
     has_more: bool
 
 
-def read_page(session: Session, question: Select[tuple[Item]], *, limit: int) -> Page[Item]:
+def read_page(session: Session, question: Select[Item], *, limit: int) -> Page[Item]:
     """Ask for one row more than wanted: its presence says that there is another page."""
     rows = session.scalars(question.limit(limit + 1)).all()
     return Page(rows=rows[:limit], has_more=len(rows) > limit)

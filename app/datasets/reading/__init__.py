@@ -1,0 +1,1 @@
+"""Files of each format, read row by row in bounded memory."""

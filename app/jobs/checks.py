@@ -1,0 +1,142 @@
+"""Whether what is asked can be done: the checks that need more than the request itself."""
+
+import math
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from app.jobs.dataset_facts import DatasetFacts, read_facts, read_gold_labels
+from app.jobs.errors import ModelNotAllowed, ResourceLimit
+from app.jobs.schemas import JobCreate
+from core.artifacts import ArtifactStore
+from core.db.repositories.datasets import DatasetRepository
+from core.db.tables import DatasetRow
+from core.errors import ErrorItem, Gone, ValidationFailed
+from core.ids import DatasetId, TenantId
+from llkd.base_models import ModelSource, check_name
+from llkd.errors import ModelNotAllowed as NameRefused
+from llkd.specs import FewShotTeacher, ProvidedTeacher, label_key
+
+MAX_STEPS = 2_000_000
+SHOWN_STRANGERS = 10
+
+
+@dataclass(frozen=True)
+class Datasets:
+    """The rows of what a job reads."""
+
+    pool: DatasetRow
+    evaluation: DatasetRow | None
+
+
+def find_datasets(session: Session, tenant: TenantId, body: JobCreate) -> Datasets:
+    """The datasets that the request names.
+
+    Raises:
+        ValidationFailed: the tenant has none of this id.
+        Gone: it was deleted.
+    """
+    evaluation_id = body.evaluation.dataset_id
+    return Datasets(
+        pool=_find(session, tenant, body.dataset_id, pointer="/dataset_id"),
+        evaluation=None
+        if evaluation_id is None
+        else _find(session, tenant, evaluation_id, pointer="/evaluation/dataset_id"),
+    )
+
+
+def hold_datasets(session: Session, tenant: TenantId, body: JobCreate) -> None:
+    """Keep the datasets from being deleted until this transaction ends.
+
+    Raises:
+        Gone: one was deleted since it was found.
+    """
+    wanted = {body.dataset_id, body.evaluation.dataset_id} - {None}
+    # In the order of ids: two requests that hold the same two never wait in a circle.
+    for dataset_id in sorted(filter(None, wanted)):
+        row = DatasetRepository(session).hold(tenant, DatasetId(dataset_id))
+        if row is None or row.deleted_at is not None:
+            raise Gone("dataset", dataset_id)
+
+
+def check_models(body: JobCreate, source: ModelSource) -> None:
+    """Raise ModelNotAllowed for a base model that can never be loaded here."""
+    named = [("/student/model", body.student.model, body.student.revision)]
+    if isinstance(body.teacher, FewShotTeacher):
+        named.append(("/teacher/model", body.teacher.model, body.teacher.revision))
+    for pointer, name, revision in named:
+        try:
+            check_name(name, revision=revision, source=source)
+        except NameRefused as error:
+            message = str(error)
+            raise ModelNotAllowed(
+                f"{pointer}: {message}", errors=[ErrorItem(pointer, error.code, message)]
+            ) from error
+
+
+def check_files(body: JobCreate, datasets: Datasets, artifacts: ArtifactStore) -> DatasetFacts:
+    """Check what the datasets hold against what the job needs; returns the pool's facts.
+
+    Raises:
+        ValidationFailed: no answers for the `provided` teacher, or gold labels that are
+            missing or not of the set.
+        ResourceLimit: too many steps.
+    """
+    facts = read_facts(artifacts.path(datasets.pool.rows_artifact))
+    if isinstance(body.teacher, ProvidedTeacher) and not facts.provided_rows:
+        raise _refusal(
+            "/dataset_id",
+            "no-provided-answers",
+            "The teacher is `provided`, and the dataset has no teacher columns: upload it with "
+            "`teacher_label_column` or `teacher_probabilities_column`.",
+        )
+    if datasets.evaluation is not None:
+        _check_gold(body, datasets.evaluation, artifacts)
+    _check_size(body, facts.rows)
+    return facts
+
+
+def most_steps(body: JobCreate, rows: int) -> int:
+    """Optimizer steps if every text is trained on in every epoch."""
+    epochs = body.resolved().training.epochs
+    assert epochs is not None
+    return math.ceil(rows / body.training.batch_size) * epochs
+
+
+def _find(session: Session, tenant: TenantId, dataset_id: str, *, pointer: str) -> DatasetRow:
+    row = DatasetRepository(session).get(tenant, DatasetId(dataset_id))
+    if row is None:
+        raise _refusal(pointer, "not-found", f"There is no dataset {dataset_id}.")
+    if row.deleted_at is not None:
+        raise Gone("dataset", dataset_id)
+    return row
+
+
+def _check_gold(body: JobCreate, dataset: DatasetRow, artifacts: ArtifactStore) -> None:
+    path = artifacts.path(dataset.rows_artifact)
+    pointer = "/evaluation/dataset_id"
+    if not read_facts(path).gold_rows:
+        message = "The evaluation dataset has no gold labels: upload it with `label_column`."
+        raise _refusal(pointer, "no-gold-labels", message)
+    known = {label_key(name) for name in body.label_names}
+    strangers = sorted(name for name in read_gold_labels(path) if label_key(name) not in known)
+    if strangers:
+        shown = ", ".join(repr(name[:100]) for name in strangers[:SHOWN_STRANGERS])
+        more = len(strangers) - SHOWN_STRANGERS
+        message = f"Gold labels that are not among the job's labels: {shown}"
+        message += f" and {more} more." if more > 0 else "."
+        raise _refusal(pointer, "unknown-gold-label", message)
+
+
+def _check_size(body: JobCreate, rows: int) -> None:
+    steps = most_steps(body, rows)
+    if steps > MAX_STEPS:
+        message = (
+            f"{rows} texts in batches of {body.training.batch_size} would take up to {steps} "
+            f"steps; at most {MAX_STEPS} are allowed. Take fewer epochs or larger batches."
+        )
+        raise ResourceLimit(message, errors=[ErrorItem("/training", "resource-limit", message)])
+
+
+def _refusal(pointer: str, code: str, message: str) -> ValidationFailed:
+    return ValidationFailed(message, errors=[ErrorItem(pointer, code, message)])

@@ -1,0 +1,165 @@
+"""/jobs: ask for a distillation, follow it, stop it."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Annotated
+
+import anyio.to_thread
+from fastapi import APIRouter, Depends, Header, Query, Request
+from starlette.responses import Response, StreamingResponse
+
+from app.dependencies import (
+    ArtifactsDep,
+    BellDep,
+    DatabaseDep,
+    ReadSession,
+    SettingsDep,
+    TenantDep,
+    WriteSession,
+)
+from app.etags import answer_if_changed
+from app.idempotency import REPLAYED, IdempotencyKeyDep
+from app.jobs import event_pages, service
+from app.jobs.estimate import EstimateRead, estimate_job
+from app.jobs.event_stream import StreamPlaces, stream_events
+from app.jobs.filters import METADATA_PARAMETER, read_metadata_filter
+from app.jobs.paths import JobIdPath
+from app.jobs.result_endpoints import router as results
+from app.jobs.schemas import DATASET_ID, EventRead, JobCreate, JobRead
+from app.jobs.view import retry_after
+from app.negotiation import EVENT_STREAM, JSON, negotiate
+from app.pages import AfterParam, LimitParam, Page, check_cursor
+from app.strict_json import StrictRoute
+from core.lifecycle import JobState
+
+router = APIRouter(prefix="/jobs", route_class=StrictRoute, tags=["jobs"])
+
+router.include_router(results)
+
+
+@router.post(
+    "",
+    response_model=JobRead,
+    status_code=202,
+    responses={202: {"description": "Queued; `Location` is where to follow it."}},
+)
+def create_job(
+    body: JobCreate,
+    tenant: TenantDep,
+    idempotency_key: IdempotencyKeyDep,
+    database: DatabaseDep,
+    artifacts: ArtifactsDep,
+    settings: SettingsDep,
+    bell: BellDep,
+) -> Response:
+    """Queue a distillation: the dataset's texts are labelled, a student learns, and is served."""
+    job, is_replay = service.create_job(
+        database,
+        artifacts,
+        settings,
+        bell,
+        tenant=tenant,
+        body=body,
+        idempotency_key=idempotency_key,
+    )
+    headers = {"Location": f"/jobs/{job.id}", **retry_after(job), **(REPLAYED if is_replay else {})}
+    return Response(
+        job.model_dump_json(), status_code=202, media_type="application/json", headers=headers
+    )
+
+
+@router.post("/estimate", response_model=EstimateRead)
+def estimate(
+    body: JobCreate,
+    tenant: TenantDep,
+    database: DatabaseDep,
+    artifacts: ArtifactsDep,
+    settings: SettingsDep,
+) -> EstimateRead:
+    """What this job would take; checked as if it were queued, and nothing is bought."""
+    return estimate_job(database, artifacts, settings, tenant=tenant, body=body)
+
+
+@router.get("", response_model=Page[JobRead], openapi_extra={"parameters": [METADATA_PARAMETER]})
+def list_jobs(
+    session: ReadSession,
+    tenant: TenantDep,
+    metadata: Annotated[Mapping[str, str], Depends(read_metadata_filter)],
+    limit: LimitParam = 20,
+    after: AfterParam = None,
+    state: Annotated[JobState | None, Query(description="Only jobs in this state.")] = None,
+    dataset_id: Annotated[
+        str | None,
+        Query(pattern=DATASET_ID, description="Only jobs that learn from this dataset."),
+    ] = None,
+) -> dict[str, object]:
+    """Jobs, newest first."""
+    return service.list_jobs(
+        session,
+        tenant,
+        limit=limit,
+        after=check_cursor(after, prefix="job"),
+        state=state,
+        dataset_id=dataset_id,
+        metadata=metadata,
+    )
+
+
+@router.get(
+    "/{job_id}",
+    response_model=JobRead,
+    responses={304: {"description": "Unchanged since the ETag that came with If-None-Match."}},
+)
+def get_job(
+    request: Request, job_id: JobIdPath, session: ReadSession, tenant: TenantDep
+) -> Response:
+    """One job, as it is now; poll it every Retry-After seconds, or follow its events."""
+    job = service.read_job(session, service.find_job(session, tenant, job_id))
+    return answer_if_changed(request, job.model_dump_json().encode(), headers=retry_after(job))
+
+
+@router.post("/{job_id}/cancel", response_model=JobRead)
+def cancel_job(job_id: JobIdPath, session: WriteSession, tenant: TenantDep) -> JobRead:
+    """Ask a job to stop: a queued one at once, a running one at its next heartbeat."""
+    return service.cancel_job(session, tenant, job_id)
+
+
+@router.get(
+    "/{job_id}/events",
+    response_model=Page[EventRead],
+    responses={
+        200: {"content": {EVENT_STREAM: {"schema": {"type": "string"}}}},
+        204: {"description": "Stream: the job has ended and there is nothing more to tell."},
+    },
+)
+async def read_events(
+    request: Request,
+    job_id: JobIdPath,
+    tenant: TenantDep,
+    database: DatabaseDep,
+    limit: LimitParam = 100,
+    after: Annotated[
+        str | None, Query(max_length=80, description="Id of the last event you have.")
+    ] = None,
+    last_event_id: Annotated[
+        str | None, Header(max_length=80, description="Stream: as `after`.")
+    ] = None,
+) -> Response:
+    """What happened to a job, oldest first: a page, or a stream with Accept: text/event-stream."""
+    kind = negotiate(request, (JSON, EVENT_STREAM))
+    start = event_pages.read_cursor(last_event_id if last_event_id is not None else after)
+    read = partial(service.read_news, database, tenant, job_id)
+    if kind == JSON:
+        asked = partial(read, start, limit=limit + 1)
+        return event_pages.page(await anyio.to_thread.run_sync(asked), limit)
+    news = await anyio.to_thread.run_sync(read, start)
+    if news.ended and not news.events:
+        # An EventSource that is told 204 stops coming back.
+        return Response(status_code=204)
+    places: StreamPlaces = request.app.state.event_streams
+    places.refuse_when_full()
+    return StreamingResponse(
+        stream_events(read, after=start, places=places),
+        media_type=EVENT_STREAM,
+        headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
+    )

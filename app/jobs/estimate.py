@@ -1,0 +1,165 @@
+"""What a job would take: teacher calls, tokens, money, steps, time. Nothing is bought."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from pydantic import Field
+from sqlalchemy.orm import Session
+
+from app.jobs import checks
+from app.jobs.dataset_facts import read_facts
+from app.jobs.schemas import JobCreate, Told
+from app.jobs.service import model_source
+from core.artifacts import ArtifactStore
+from core.config import Settings
+from core.db.repositories.jobs import JobRepository
+from core.db.session import Database
+from core.db.tables import JobRow
+from core.ids import TenantId
+from core.lifecycle import JobState
+from llkd.specs import AllSelection, LlkdSelection, ProvidedTeacher, RandomSelection
+
+# A rule of thumb for English, and for scripts that a vocabulary knows letter by letter;
+# to these come two special tokens a text.
+BYTES_A_TOKEN = 4.0
+FEWEST_BYTES_A_TOKEN = 1.5
+SPECIAL_TOKENS = 2
+# Gradient samples as a share of all; docs/method.md has the measurements.
+LLKD_SHARE = 0.3
+FINISHED_JOBS = 20
+
+
+class Range(Told):
+    """A figure that cannot be known before."""
+
+    low: int = Field(examples=[0])
+    expected: int = Field(examples=[20000])
+    high: int = Field(examples=[20000])
+
+
+class Seconds(Told):
+    """Time from start to end, on the workers that made the jobs it is based on."""
+
+    low: int = Field(examples=[240])
+    high: int = Field(examples=[410])
+    basis: str = Field(
+        description="What the figure rests on.", examples=["2 finished jobs of 4000 to 20000 texts"]
+    )
+
+
+class EstimateRead(Told):
+    """What the job would take if it were queued now."""
+
+    object: Literal["estimate"] = Field(examples=["estimate"])
+    rows: int = Field(description="Different texts to learn from.", examples=[20000])
+    evaluation_rows: int = Field(
+        description="Texts with gold in the evaluation dataset.", examples=[500]
+    )
+    teacher_calls: Range = Field(
+        description="Texts put to the teacher. Low: every answer is stored already, which is "
+        "known only once the teacher is loaded."
+    )
+    tokens: Range = Field(description="Tokens the teacher reads, guessed from the texts' size.")
+    cost_usd: float = Field(description="0 for a local teacher.", examples=[0.0])
+    seconds: Seconds | None = Field(
+        description="Null until a job with this student and teacher has finished here."
+    )
+    steps: Range = Field(
+        description="Optimizer steps. Low: training stops at its first chance; high: every text "
+        "is trained on in every epoch."
+    )
+
+
+def estimate_job(
+    database: Database,
+    artifacts: ArtifactStore,
+    settings: Settings,
+    *,
+    tenant: TenantId,
+    body: JobCreate,
+) -> EstimateRead:
+    """Estimate a job after the same checks that creating it makes; raises what those raise."""
+    body = body.resolved()
+    with database.read() as session:
+        datasets = checks.find_datasets(session, tenant, body)
+        finished = _alike(session, tenant, body)
+    checks.check_models(body, model_source(settings))
+    pool = checks.check_files(body, datasets, artifacts)
+    evaluation = None
+    if datasets.evaluation is not None:
+        evaluation = read_facts(artifacts.path(datasets.evaluation.rows_artifact))
+    # Rows of the evaluation dataset without gold measure nothing and are not asked about.
+    calls = pool.rows + (evaluation.gold_rows if evaluation else 0)
+    size = pool.text_bytes + (evaluation.text_bytes if evaluation else 0)
+    return EstimateRead(
+        object="estimate",
+        rows=pool.rows,
+        evaluation_rows=evaluation.gold_rows if evaluation else 0,
+        teacher_calls=_teacher_calls(calls, cap=body.budget.max_teacher_calls),
+        tokens=_tokens(body, calls=calls, size=size),
+        cost_usd=0.0,
+        seconds=_seconds(finished, calls),
+        steps=_steps(body, pool.rows),
+    )
+
+
+def _teacher_calls(calls: int, *, cap: int | None) -> Range:
+    capped = calls if cap is None else min(calls, cap)
+    return Range(low=0, expected=capped, high=capped)
+
+
+def _tokens(body: JobCreate, *, calls: int, size: int) -> Range:
+    if isinstance(body.teacher, ProvidedTeacher):
+        return Range(low=0, expected=0, high=0)
+    frame = SPECIAL_TOKENS * calls
+    # As with calls: what is stored already is not read again.
+    return Range(
+        low=0,
+        expected=round(size / BYTES_A_TOKEN) + frame,
+        high=round(size / FEWEST_BYTES_A_TOKEN) + frame,
+    )
+
+
+def _steps(body: JobCreate, rows: int) -> Range:
+    most = checks.most_steps(body, rows)
+    epochs = body.training.epochs
+    assert epochs is not None, "resolved"
+    match body.selection:
+        case LlkdSelection():
+            share = LLKD_SHARE
+        case RandomSelection(share=share):
+            pass
+        case AllSelection():
+            share = 1.0
+    expected = max(1, round(most * share))
+    low = max(1, expected // epochs) if body.training.early_stopping else expected
+    return Range(low=low, expected=expected, high=most)
+
+
+def _alike(session: Session, tenant: TenantId, body: JobCreate) -> list[JobRow]:
+    """Finished jobs whose student and teacher are of the same make."""
+    page = JobRepository(session).page(tenant, limit=FINISHED_JOBS, state=JobState.SUCCEEDED)
+    return [
+        row
+        for row in page.rows
+        if row.spec["student"]["model"] == body.student.model
+        and row.spec["teacher"]["kind"] == body.teacher.kind
+    ]
+
+
+def _seconds(finished: Sequence[JobRow], rows: int) -> Seconds | None:
+    """Their seconds a text, times the texts: a job's time grows with its texts, not faster."""
+    rates: list[float] = []
+    sizes: list[int] = []
+    for row in finished:
+        size = row.progress_detail.get("rows")
+        if size and row.started_at and row.finished_at:
+            rates.append((row.finished_at - row.started_at).total_seconds() / size)
+            sizes.append(size)
+    if not rates:
+        return None
+    return Seconds(
+        low=round(min(rates) * rows),
+        high=max(1, round(max(rates) * rows)),
+        basis=f"{len(rates)} finished jobs of {min(sizes)} to {max(sizes)} texts",
+    )

@@ -1,0 +1,206 @@
+"""Pseudo-labels beside their texts: a page, or a whole file in one of three formats."""
+
+import csv
+import io
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+from sqlalchemy.orm import Session
+
+from app.jobs.errors import LabelsNotReady
+from app.jobs.label_schemas import ExportFormat, LabelRead
+from app.jobs.safe_csv import escape_formulas
+from app.jobs.service import find_job
+from core import dataset_files, label_files
+from core.artifacts import ArtifactStore
+from core.db.repositories.datasets import DatasetRepository
+from core.db.repositories.stages import StageRepository
+from core.errors import Gone
+from core.ids import TenantId
+from core.lifecycle import Stage
+
+CHUNK_ROWS = 1000
+CSV_COLUMNS = ("index", "text", "role", "status", "label", "confidence", "confidence_source")
+EXPORT_SCHEMA = pa.schema(
+    [
+        ("index", pa.int64()),
+        ("text", pa.string()),
+        ("role", pa.string()),
+        ("status", pa.string()),
+        ("label", pa.string()),
+        ("confidence", pa.float64()),
+        ("confidence_source", pa.string()),
+        ("probabilities", pa.map_(pa.string(), pa.float64())),
+        ("cached", pa.bool_()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class LabelledFiles:
+    """The two files that are read side by side, and the labels' names in order."""
+
+    rows: Path
+    labels: Path
+    names: tuple[str, ...]
+
+
+def find_files(
+    session: Session, artifacts: ArtifactStore, tenant: TenantId, job_id: str
+) -> LabelledFiles:
+    """Where a job's texts and pseudo-labels stand.
+
+    Raises:
+        NotFound: no such job.
+        LabelsNotReady: its label stage is not done.
+        Gone: its dataset was deleted, and the texts with it.
+    """
+    job = find_job(session, tenant, job_id)
+    done = StageRepository(session).get(job.id).get(Stage.LABEL)
+    if done is None:
+        raise LabelsNotReady(job.id)
+    dataset = DatasetRepository(session).get(tenant, job.dataset_id)
+    if dataset is None or dataset.deleted_at is not None:
+        raise Gone("dataset", job.dataset_id)
+    return LabelledFiles(
+        rows=artifacts.path(dataset.rows_artifact),
+        labels=artifacts.path(done.output["labels"]),
+        names=tuple(label["name"] for label in job.spec["labels"]),
+    )
+
+
+def read_page(files: LabelledFiles, *, start: int, limit: int) -> dict[str, Any]:
+    """Entries from `start` on, at most `limit`."""
+    rows = dataset_files.read_page(files.rows, offset=start, limit=limit)
+    labels = label_files.read_page(files.labels, offset=start, limit=limit)
+    shown = [
+        LabelRead(**_entry(row["index"], row, label, files.names))
+        for row, label in zip(rows, labels, strict=True)
+    ]
+    total = dataset_files.count_rows(files.labels)
+    return {
+        "object": "list",
+        "data": shown,
+        "has_more": start + len(shown) < total,
+        "first_id": str(shown[0].index) if shown else None,
+        "last_id": str(shown[-1].index) if shown else None,
+    }
+
+
+def export(files: LabelledFiles, kind: ExportFormat, *, safe_csv: bool) -> Iterator[bytes]:
+    """The whole file, a thousand entries at a time.
+
+    Args:
+        safe_csv: whether CSV cells that a spreadsheet would calculate are defused; other
+            formats are always exact.
+    """
+    match kind:
+        case "jsonl":
+            return _jsonl(files)
+        case "csv":
+            return _csv(files, escape_formulas if safe_csv else str)
+        case "parquet":
+            return _parquet(files)
+
+
+def _jsonl(files: LabelledFiles) -> Iterator[bytes]:
+    for chunk in _chunks(files):
+        yield b"".join(orjson.dumps(entry) + b"\n" for entry in chunk)
+
+
+def _csv(files: LabelledFiles, escape: Callable[[str], str]) -> Iterator[bytes]:
+    written = io.StringIO(newline="")
+    writer = csv.writer(written)
+    writer.writerow([*CSV_COLUMNS, "probabilities"])
+    for chunk in _chunks(files):
+        for entry in chunk:
+            cells = [entry[name] for name in CSV_COLUMNS]
+            writer.writerow(
+                [escape(cell) if isinstance(cell, str) else cell for cell in cells]
+                + [orjson.dumps(entry["probabilities"]).decode()]
+            )
+        yield written.getvalue().encode()
+        written.seek(0)
+        written.truncate()
+
+
+def _parquet(files: LabelledFiles) -> Iterator[bytes]:
+    sink = _Sink()
+    with pq.ParquetWriter(sink, EXPORT_SCHEMA, compression="zstd") as writer:
+        for chunk in _chunks(files):
+            table = [{**entry, "probabilities": _pairs(entry)} for entry in chunk]
+            writer.write_table(pa.Table.from_pylist(table, EXPORT_SCHEMA))
+            yield sink.take()
+    yield sink.take()
+
+
+def _pairs(entry: Mapping[str, Any]) -> list[tuple[str, float]] | None:
+    probabilities = entry["probabilities"]
+    return None if probabilities is None else list(probabilities.items())
+
+
+def _chunks(files: LabelledFiles) -> Iterator[list[dict[str, Any]]]:
+    texts = _flat(dataset_files.iter_batches(files.rows, columns=["text"], size=CHUNK_ROWS))
+    labels = _flat(label_files.iter_labels(files.labels, size=CHUNK_ROWS))
+    entries = (
+        _entry(index, row, label, files.names)
+        for index, (row, label) in enumerate(zip(texts, labels, strict=True))
+    )
+    while chunk := list(islice(entries, CHUNK_ROWS)):
+        yield chunk
+
+
+def _flat(batches: Iterator[list[dict[str, Any]]]) -> Iterator[dict[str, Any]]:
+    for batch in batches:
+        yield from batch
+
+
+def _entry(
+    index: int, row: Mapping[str, Any], label: Mapping[str, Any], names: tuple[str, ...]
+) -> dict[str, Any]:
+    probabilities = label["probabilities"]
+    return {
+        "index": index,
+        "text": row["text"],
+        "role": label["role"],
+        "status": label["status"],
+        "label": label["label"],
+        "confidence": label["confidence"],
+        "confidence_source": label["confidence_source"],
+        "probabilities": None
+        if probabilities is None
+        else dict(zip(names, probabilities, strict=True)),
+        "cached": label["cached"],
+    }
+
+
+class _Sink(io.RawIOBase):
+    """Takes what a writer writes and gives it away in pieces; knows how much there was."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pieces: list[bytes] = []
+        self._written = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, piece: Any) -> int:
+        content = bytes(piece)
+        self._pieces.append(content)
+        self._written += len(content)
+        return len(content)
+
+    def tell(self) -> int:
+        return self._written
+
+    def take(self) -> bytes:
+        """What was written since the last time."""
+        pieces, self._pieces = self._pieces, []
+        return b"".join(pieces)

@@ -1,0 +1,188 @@
+"""How good teacher and student are, and what it took: composed of what the stages left."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import Field
+from sqlalchemy.orm import Session
+
+from app.jobs.errors import ReportNotReady
+from app.jobs.schemas import EXAMPLE_JOB, EXAMPLE_MODEL, TeacherCounts, Told
+from app.jobs.service import find_job
+from app.jobs.view import teacher_counts, tell_stop_reason
+from core.db.repositories.models import ModelRepository
+from core.db.repositories.stages import StageRepository
+from core.db.tables import JobStageRow, ModelRow
+from core.ids import TenantId
+from core.lifecycle import Stage, StopReason
+
+Json = dict[str, Any]
+INTERVAL = {"value": 0.87, "low": 0.85, "high": 0.89}
+EVALUATION = {"rows": 1000, "unanswered": 0, "accuracy": INTERVAL, "macro_f1": INTERVAL}
+
+
+class Agreement(Told):
+    """On which share of the texts the student says what the teacher said."""
+
+    value: float = Field(ge=0, le=1, examples=[0.91])
+    rows: int = Field(description="Texts that both answered.", examples=[500])
+
+
+class TeacherReport(Told):
+    kind: str = Field(description="As in the request.", examples=["few_shot"])
+    answers: TeacherCounts = Field(description="What became of the texts put to it.")
+    evaluation: Json | None = Field(
+        description="Against gold: accuracy and macro_f1 with 95 % intervals, per_class, "
+        "confusion, calibration; null without gold labels.",
+        examples=[EVALUATION],
+    )
+
+
+class StudentReport(Told):
+    evaluation: Json | None = Field(
+        description="As the teacher's, with agreement_with_teacher on the same texts.",
+        examples=[EVALUATION | {"agreement_with_teacher": 0.91}],
+    )
+    held_out_agreement: Agreement | None = Field(
+        description="With the teacher, on confident pseudo-labels kept from training. They "
+        "decided when training stopped, so this is a hopeful figure; null without such a slice."
+    )
+
+
+class TrainingReport(Told):
+    pool: int = Field(description="Different texts that could be trained on.", examples=[3200])
+    unique_samples: int = Field(description="Different texts trained on.", examples=[1310])
+    gradient_samples: int = Field(description="Repeats included.", examples=[3104])
+    steps: int = Field(description="Optimizer steps.", examples=[97])
+    forwards: int = Field(description="Texts read without learning.", examples=[9600])
+    epochs: float = Field(description="Passes over the pool that were made.", examples=[2.5])
+    stop_reason: StopReason | None = Field(examples=["early_stopping"])
+    ended: str = Field(description="The training loop's own word for it.", examples=["dry"])
+    held_out_score: float | None = Field(
+        description="Best macro-F1 on the held-out slice.", examples=[0.93]
+    )
+    seconds: float = Field(description="Of the attempt that finished it.", examples=[61.4])
+
+
+class SelectionReport(Told):
+    kind: str = Field(description="As in the request.", examples=["llkd"])
+    seen: int = Field(description="Texts decided on, repeats included.", examples=[9600])
+    kept: int = Field(description="Those kept, repeats included.", examples=[3104])
+    kept_fraction: float = Field(description="kept / seen.", examples=[0.32])
+    unique_fraction: float = Field(
+        description="Different texts trained on, as a share of the pool.", examples=[0.41]
+    )
+
+
+class ExportReport(Told):
+    model_id: str = Field(examples=[EXAMPLE_MODEL])
+    version: int = Field(examples=[3])
+    size_bytes: int = Field(examples=[91_000_000])
+    details: Json = Field(
+        description="Parity of the served with the trained model, file sizes.",
+        examples=[{"parity": {"max_difference": 0.000002}}],
+    )
+
+
+class ReportRead(Told):
+    """Everything measured about a job."""
+
+    object: Literal["report"] = Field(examples=["report"])
+    job_id: str = Field(examples=[EXAMPLE_JOB])
+    gold_rows: int = Field(description="Texts with gold that measured.", examples=[1000])
+    gold_source: str | None = Field(
+        description="`evaluation_dataset`, or `dataset`: gold rows kept from training.",
+        examples=["evaluation_dataset"],
+    )
+    teacher: TeacherReport = Field(description="Whom the student learned from.")
+    student: StudentReport = Field(description="What came of it.")
+    training: TrainingReport = Field(description="What it took.")
+    selection: SelectionReport = Field(description="What was worth a step.")
+    export: ExportReport | None = Field(description="Null until the model is registered.")
+
+
+def read_report(session: Session, tenant: TenantId, job_id: str) -> ReportRead:
+    """The report of a job.
+
+    Raises:
+        NotFound: no such job.
+        ReportNotReady: its evaluate stage is not done.
+    """
+    job = find_job(session, tenant, job_id)
+    done = StageRepository(session).get(job.id)
+    if Stage.EVALUATE not in done:
+        raise ReportNotReady(job.id)
+    measured = done[Stage.EVALUATE].output["report"]
+    return ReportRead(
+        object="report",
+        job_id=job.id,
+        gold_rows=measured["gold_rows"],
+        gold_source=measured["gold_source"],
+        teacher=TeacherReport(
+            kind=job.spec["teacher"]["kind"],
+            answers=teacher_counts(measured["labels"]),
+            evaluation=_without_agreement(measured["teacher"]),
+        ),
+        student=StudentReport(
+            evaluation=_with_agreement(measured["student"]),
+            held_out_agreement=measured["held_out_agreement"],
+        ),
+        training=_training(done),
+        selection=_selection(job.spec["selection"]["kind"], done[Stage.TRAIN].output),
+        export=_export(ModelRepository(session).by_job(job.id)),
+    )
+
+
+def _without_agreement(evaluation: Json | None) -> Json | None:
+    """Of a teacher that is measured, the agreement with itself says nothing."""
+    if evaluation is None:
+        return None
+    return {name: value for name, value in evaluation.items() if name != "teacher_agreement"}
+
+
+def _with_agreement(evaluation: Json | None) -> Json | None:
+    if evaluation is None:
+        return None
+    agreement = evaluation["teacher_agreement"]
+    return (_without_agreement(evaluation) or {}) | {
+        "agreement_with_teacher": None if agreement is None else agreement["value"]
+    }
+
+
+def _training(done: Mapping[Stage, JobStageRow]) -> TrainingReport:
+    output = done[Stage.TRAIN].output
+    counters, pool = output["counters"], output["pool_size"]
+    return TrainingReport(
+        pool=pool,
+        unique_samples=counters["unique_samples"],
+        gradient_samples=counters["gradient_samples"],
+        steps=counters["steps"],
+        forwards=counters["forwards"],
+        epochs=round(counters["seen"] / pool, 2),
+        stop_reason=tell_stop_reason(done),
+        ended=output["ended"],
+        held_out_score=output["held_out_score"],
+        seconds=output["effort"]["seconds"],
+    )
+
+
+def _selection(kind: str, output: Json) -> SelectionReport:
+    counters = output["counters"]
+    return SelectionReport(
+        kind=kind,
+        seen=counters["seen"],
+        kept=counters["kept"],
+        kept_fraction=round(counters["kept"] / max(1, counters["seen"]), 4),
+        unique_fraction=round(counters["unique_samples"] / output["pool_size"], 4),
+    )
+
+
+def _export(model: ModelRow | None) -> ExportReport | None:
+    if model is None:
+        return None
+    return ExportReport(
+        model_id=model.id,
+        version=model.version,
+        size_bytes=model.size_bytes,
+        details=model.export,
+    )

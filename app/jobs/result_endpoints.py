@@ -1,0 +1,88 @@
+"""Labels and report of a job: what a job made, to read or to take away."""
+
+from typing import Annotated
+
+import orjson
+from fastapi import APIRouter, Query
+from starlette.responses import Response, StreamingResponse
+
+from app.dependencies import ArtifactsDep, DatabaseDep, ReadSession, TenantDep
+from app.jobs import labels, report
+from app.jobs.label_schemas import ExportFormat, LabelRead
+from app.jobs.paths import JobIdPath
+from app.jobs.report import ReportRead
+from app.negotiation import CSV, JSON_LINES, PARQUET
+from app.pages import InvalidCursor, LimitParam, Page
+from app.strict_json import StrictRoute
+
+router = APIRouter(route_class=StrictRoute)
+
+MEDIA_TYPES: dict[ExportFormat, str] = {"jsonl": JSON_LINES, "csv": CSV, "parquet": PARQUET}
+# More texts than a dataset may have.
+MAX_INDEX = 10**9
+
+
+@router.get(
+    "/{job_id}/labels",
+    response_model=Page[LabelRead],
+    responses={
+        200: {
+            "content": {
+                kind: {"schema": {"type": "string", "format": "binary"}}
+                for kind in MEDIA_TYPES.values()
+            }
+        }
+    },
+)
+def read_labels(
+    job_id: JobIdPath,
+    tenant: TenantDep,
+    database: DatabaseDep,
+    artifacts: ArtifactsDep,
+    *,
+    limit: LimitParam = 100,
+    after: Annotated[
+        str | None, Query(max_length=80, description="`last_id` of the page before.")
+    ] = None,
+    export_as: Annotated[
+        ExportFormat | None,
+        Query(alias="format", description="The whole file in this format, instead of a page."),
+    ] = None,
+    safe_csv: Annotated[
+        bool,
+        Query(description="CSV: put ' before cells that a spreadsheet would calculate."),
+    ] = True,
+) -> Response:
+    """The teacher's answers beside their texts, in the order of the dataset."""
+    start = _start(after)
+    # Ended before the answer begins: an export of millions of rows must not hold it.
+    with database.read() as session:
+        files = labels.find_files(session, artifacts, tenant, job_id)
+    if export_as is None:
+        page = labels.read_page(files, start=start, limit=limit)
+        return Response(orjson.dumps(page, default=_dump), media_type="application/json")
+    name = f"{job_id}-labels.{export_as}"
+    return StreamingResponse(
+        labels.export(files, export_as, safe_csv=safe_csv),
+        media_type=MEDIA_TYPES[export_as],
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+@router.get("/{job_id}/report", response_model=ReportRead)
+def read_report(job_id: JobIdPath, session: ReadSession, tenant: TenantDep) -> ReportRead:
+    """How good teacher and student are, and what it took."""
+    return report.read_report(session, tenant, job_id)
+
+
+def _start(after: str | None) -> int:
+    if after is None:
+        return 0
+    if not (after.isascii() and after.isdigit()) or int(after) > MAX_INDEX:
+        raise InvalidCursor
+    return int(after) + 1
+
+
+def _dump(value: object) -> object:
+    assert isinstance(value, LabelRead)
+    return value.model_dump(mode="json")

@@ -1,0 +1,208 @@
+"""What a job is asked with, and how it is told."""
+
+import re
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticCustomError
+
+from core.lifecycle import JobState, Stage, StopReason
+from llkd.specs import DistillationSpec, Spec
+
+DATASET_ID = r"^ds_[0-9A-HJKMNP-TV-Z]{26}$"
+MODEL_NAME = r"^[a-z0-9][a-z0-9._-]{0,63}$"
+METADATA_KEY = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+MAX_METADATA = 16
+MICROS = 1_000_000
+
+EXAMPLE_DATASET = "ds_01JZ8PW3N6C4Q0G7H2K5M9R1TB"
+EXAMPLE_JOB = "job_01JZ8Q1V7F2D9S3X6A4E8B0YCW"
+EXAMPLE_MODEL = "model_01JZ8Q4ZK3V9W2T5R7X1M6N0PD"
+EXAMPLE_TIME = "2026-07-01T12:00:00Z"
+
+
+def _positive_money(value: float | None) -> float | None:
+    if value is not None and value * MICROS < 1:
+        raise PydanticCustomError("budget-required", "a budget has to be more than nothing")
+    return value
+
+
+def _plain_pairs(value: dict[str, str]) -> dict[str, str]:
+    for key, text in value.items():
+        if METADATA_KEY.fullmatch(key) is None:
+            raise ValueError("a metadata key is 1 to 64 of A-Z a-z 0-9 _ . -")
+        if "\0" in text:
+            raise ValueError("metadata may not contain NUL")
+    return value
+
+
+DatasetIdField = Annotated[str, StringConstraints(pattern=DATASET_ID)]
+MetadataText = Annotated[str, StringConstraints(max_length=500)]
+
+
+class EvaluationSpec(Spec):
+    """What the teacher and the student are measured on."""
+
+    dataset_id: DatasetIdField | None = Field(
+        default=None,
+        description="A dataset with gold labels; null evaluates against the teacher alone.",
+        examples=[EXAMPLE_DATASET],
+    )
+
+
+class BudgetSpec(Spec):
+    """What the job may cost."""
+
+    max_usd: Annotated[
+        float | None, Field(le=1_000_000, allow_inf_nan=False), AfterValidator(_positive_money)
+    ] = Field(default=None, description="Money for teacher calls.", examples=[5.0])
+    max_teacher_calls: int | None = Field(
+        default=None, ge=1, le=2**53, description="Texts put to the teacher.", examples=[20000]
+    )
+    max_wall_seconds: int = Field(
+        default=86_400,
+        ge=1,
+        le=30 * 86_400,
+        description="Time from the first start to the end, waiting after a crash included.",
+        examples=[7200],
+    )
+
+
+class JobCreate(DistillationSpec):
+    """A distillation to run: labels and a teacher are required, everything else has a default."""
+
+    name: Annotated[str, StringConstraints(pattern=MODEL_NAME)] = Field(
+        default="model", description="Name of the model to make.", examples=["tickets"]
+    )
+    dataset_id: DatasetIdField = Field(
+        description="The texts to learn from.", examples=[EXAMPLE_DATASET]
+    )
+    evaluation: EvaluationSpec = Field(default=EvaluationSpec(), description="What to measure on.")
+    budget: BudgetSpec = Field(default=BudgetSpec(), description="What the job may cost.")
+    metadata: Annotated[
+        dict[str, MetadataText], Field(max_length=MAX_METADATA), AfterValidator(_plain_pairs)
+    ] = Field(
+        default={},
+        description=f"Up to {MAX_METADATA} pairs of your own, to find the job by.",
+        examples=[{"team": "cx"}],
+    )
+    priority: int = Field(
+        default=0, ge=-100, le=100, description="Higher ones are started first.", examples=[0]
+    )
+
+    def spec(self) -> DistillationSpec:
+        """The distillation alone, without what the service adds."""
+        fields = {name: getattr(self, name) for name in DistillationSpec.model_fields}
+        return DistillationSpec.model_construct(**fields)
+
+
+class Told(BaseModel):
+    """Anything read off a row: every field is always there."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TeacherCounts(Told):
+    """Texts by what became of them; all null before the first.
+
+    asked = answered + refused + malformed + too_long + missing.
+    """
+
+    asked: int | None = Field(description="Put to the teacher, now or before.", examples=[8200])
+    answered: int | None = Field(description="Given a label of the set.", examples=[8170])
+    cached: int | None = Field(
+        description="Of those asked, answered before and not bought again.", examples=[1200]
+    )
+    refused: int | None = Field(description="The teacher declined.", examples=[12])
+    malformed: int | None = Field(description="The answer was no label.", examples=[18])
+    too_long: int | None = Field(description="More than the teacher reads.", examples=[0])
+    missing: int | None = Field(description="No answer was provided.", examples=[0])
+
+
+class Progress(Told):
+    """How far a job is; null where it is not known yet."""
+
+    percent: float = Field(ge=0, le=100, examples=[62.5])
+    eta_seconds: float | None = Field(description="Null until rates are measured.", examples=[410])
+    rows: int | None = Field(description="Texts labelled so far.", examples=[20000])
+    teacher: TeacherCounts = Field(description="Answers of the teacher.")
+    step: int | None = Field(description="Batches of the pool behind.", examples=[1200])
+    steps: int | None = Field(description="Batches at the most.", examples=[1920])
+    optimizer_steps: int | None = Field(description="Steps that taught.", examples=[97])
+    selected: int | None = Field(description="Samples trained on so far.", examples=[5120])
+    selected_fraction: float | None = Field(
+        description="Share of the samples seen that were trained on.", examples=[0.26]
+    )
+
+
+class StageRead(Told):
+    """One stage of the job; stages that have not begun are not listed."""
+
+    name: Stage = Field(examples=["label"])
+    state: Literal["running", "succeeded", "failed", "cancelled", "waiting"] = Field(
+        description="`waiting`: begun, and the job is queued to go on.", examples=["succeeded"]
+    )
+    started_at: datetime | None = Field(examples=[EXAMPLE_TIME])
+    finished_at: datetime | None = Field(examples=[EXAMPLE_TIME])
+
+
+class Usage(Told):
+    """What the teacher has cost."""
+
+    input_tokens: int | None = Field(description="Null when unknown.", examples=[812345])
+    output_tokens: int | None = Field(description="Null when unknown.", examples=[9012])
+    cost_usd: float = Field(description="Calls in flight at a crash included.", examples=[1.84])
+    teacher_calls: int = Field(description="Counted against the budget.", examples=[8200])
+
+
+class JobRead(Told):
+    """A job, as it is now."""
+
+    id: str = Field(examples=[EXAMPLE_JOB])
+    object: Literal["job"] = Field(examples=["job"])
+    name: str = Field(description="Name of the model it makes.", examples=["tickets"])
+    dataset_id: str = Field(description="What it learns from.", examples=[EXAMPLE_DATASET])
+    state: JobState = Field(examples=["running"])
+    stage: Stage | None = Field(
+        description="The stage it is in or was in last.", examples=["train"]
+    )
+    attempt: int = Field(description="How often a worker took it up.", examples=[1])
+    cancel_requested_at: datetime | None = Field(examples=[None])
+    progress: Progress = Field(description="How far it is.")
+    stages: list[StageRead] = Field(description="The stages that have begun, in order.")
+    usage: Usage = Field(description="What it has cost.")
+    metrics: dict[str, Any] = Field(
+        description="Headline figures, once there are any.", examples=[{"macro_f1": 0.87}]
+    )
+    model_id: str | None = Field(description="Once it succeeded.", examples=[EXAMPLE_MODEL])
+    stop_reason: StopReason | None = Field(
+        description="Why training ended.", examples=["early_stopping"]
+    )
+    error: dict[str, Any] | None = Field(
+        description="Of a failed job: a problem document.",
+        examples=[{"code": "teacher-unusable", "detail": "…", "status": 422}],
+    )
+    request: dict[str, Any] = Field(
+        description="What was asked, with every default filled in.",
+        examples=[{"name": "tickets", "priority": 0}],
+    )
+    parent: str | None = Field(description="The job that this one tries again.", examples=[None])
+    metadata: dict[str, str] = Field(description="As it was given.", examples=[{"team": "cx"}])
+    created_at: datetime = Field(examples=[EXAMPLE_TIME])
+    started_at: datetime | None = Field(examples=[EXAMPLE_TIME])
+    finished_at: datetime | None = Field(examples=[None])
+
+
+class EventRead(Told):
+    """Something that happened to a job."""
+
+    id: str = Field(description="Grows; pass it as `after` or Last-Event-ID.", examples=["17"])
+    object: Literal["event"] = Field(examples=["event"])
+    # A string, not the enum: a worker of the next release may write types unknown here.
+    type: str = Field(examples=["stage.finished"])
+    job_id: str = Field(examples=[EXAMPLE_JOB])
+    at: datetime = Field(examples=[EXAMPLE_TIME])
+    data: dict[str, Any] = Field(
+        description="Depends on the type.", examples=[{"stage": "label", "attempt": 1}]
+    )

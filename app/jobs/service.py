@@ -1,0 +1,207 @@
+"""What can be done with jobs: made, found, listed, cancelled."""
+
+import hashlib
+from collections.abc import Mapping
+
+import orjson
+from sqlalchemy.orm import Session
+
+from app.idempotency import IdempotencyMismatch
+from app.jobs import checks
+from app.jobs.errors import JobNotCancellable, TooManyJobs
+from app.jobs.event_stream import EVENTS_A_POLL, News
+from app.jobs.schemas import MICROS, JobCreate, JobRead
+from app.jobs.view import tell_event, tell_job
+from app.pages import page_of
+from core.artifacts import ArtifactStore
+from core.config import Settings
+from core.db.repositories.events import EventRepository
+from core.db.repositories.inserts import IdempotencyKeyTaken
+from core.db.repositories.jobs import JobRepository
+from core.db.repositories.pages import Page
+from core.db.repositories.stages import StageRepository
+from core.db.session import Database, after_commit
+from core.db.tables import JobRow
+from core.errors import NotFound
+from core.ids import DatasetId, JobId, TenantId, is_id, new_job_id
+from core.lifecycle import EventType, JobState, Queue
+from core.queue import Bell
+from llkd.base_models import ModelSource
+
+QUEUES = {"auto": Queue.ANY, "cpu": Queue.CPU, "gpu": Queue.GPU}
+
+
+def create_job(
+    database: Database,
+    artifacts: ArtifactStore,
+    settings: Settings,
+    bell: Bell,
+    *,
+    tenant: TenantId,
+    body: JobCreate,
+    idempotency_key: str | None,
+) -> tuple[JobRead, bool]:
+    """Queue a job; returns it, and whether it is that of an earlier request with this key.
+
+    Two transactions: files are read between them, and SQLite's one writer must not
+    wait for that.
+
+    Raises:
+        ValidationFailed, Gone, ModelNotAllowed, ResourceLimit: see `checks`.
+        IdempotencyMismatch: the key came before with another request.
+        TooManyJobs: this tenant has as many unfinished ones as are allowed.
+    """
+    body = body.resolved()
+    digest = request_digest(body)
+    with database.read() as session:
+        earlier = _replayed(session, tenant, idempotency_key, digest)
+        if earlier is not None:
+            return earlier, True
+        datasets = checks.find_datasets(session, tenant, body)
+    checks.check_models(body, model_source(settings))
+    checks.check_files(body, datasets, artifacts)
+    with database.write() as session:
+        checks.hold_datasets(session, tenant, body)
+        # Asked again: the twin of this request may have come first since.
+        earlier = _replayed(session, tenant, idempotency_key, digest)
+        if earlier is not None:
+            return earlier, True
+        unfinished = JobRepository(session).count_active(tenant)
+        if unfinished >= settings.max_queued_jobs:
+            raise TooManyJobs(unfinished)
+        row = new_row(body, tenant=tenant, idempotency_key=idempotency_key, digest=digest)
+        try:
+            JobRepository(session).add(row)
+        except IdempotencyKeyTaken:
+            earlier = _replayed(session, tenant, idempotency_key, digest)
+            assert earlier is not None, "the key is taken by a row that can be read"
+            return earlier, True
+        # A worker must not hear of the job before it can see the row.
+        after_commit(session, lambda: bell.ring(Queue(row.queue)))
+        session.refresh(row)
+        return read_job(session, row), False
+
+
+def find_job(session: Session, tenant: TenantId, job_id: str) -> JobRow:
+    """The row.
+
+    Raises:
+        NotFound: no id at all, unknown, or another tenant's: none can be told apart.
+    """
+    row = None
+    if is_id(job_id, prefix="job"):
+        row = JobRepository(session).get(tenant, JobId(job_id))
+    if row is None:
+        raise NotFound("job", job_id)
+    return row
+
+
+def read_job(session: Session, row: JobRow) -> JobRead:
+    """A job as it is told."""
+    done = StageRepository(session).get(row.id)
+    begun = EventRepository(session).latest(row.id, EventType.STAGE_STARTED)
+    return tell_job(row, done=done, begun=begun)
+
+
+def list_jobs(
+    session: Session,
+    tenant: TenantId,
+    *,
+    limit: int,
+    after: str | None,
+    state: JobState | None,
+    dataset_id: str | None,
+    metadata: Mapping[str, str],
+) -> dict[str, object]:
+    """A page of jobs, newest first."""
+    page: Page[JobRow] = JobRepository(session).page(
+        tenant,
+        limit=limit,
+        after=None if after is None else JobId(after),
+        state=state,
+        dataset_id=None if dataset_id is None else DatasetId(dataset_id),
+        metadata=metadata,
+    )
+    done = StageRepository(session).of_jobs([row.id for row in page.rows])
+    events = EventRepository(session)
+    told = [
+        tell_job(row, done=done[row.id], begun=events.latest(row.id, EventType.STAGE_STARTED))
+        for row in page.rows
+    ]
+    return page_of(told, has_more=page.has_more)
+
+
+def cancel_job(session: Session, tenant: TenantId, job_id: str) -> JobRead:
+    """Cancel a queued job at once; ask a running one to stop. Asking twice changes nothing.
+
+    Raises:
+        JobNotCancellable: it has succeeded or failed.
+    """
+    find_job(session, tenant, job_id)
+    row = JobRepository(session).request_cancel(tenant, JobId(job_id))
+    assert row is not None, "jobs are never deleted"
+    if row.state in {JobState.SUCCEEDED, JobState.FAILED}:
+        raise JobNotCancellable(row.id, row.state.value)
+    return read_job(session, row)
+
+
+def read_news(
+    database: Database, tenant: TenantId, job_id: str, after: int, *, limit: int = EVENTS_A_POLL
+) -> News:
+    """The next events of a job; opens and ends its own session."""
+    with database.read() as session:
+        # The state first: if it is terminal, its last event is already to be seen.
+        ended = find_job(session, tenant, job_id).state.is_terminal
+        events = EventRepository(session).page(JobId(job_id), after_seq=after, limit=limit)
+        return News([tell_event(event) for event in events], ended)
+
+
+def new_row(
+    body: JobCreate, *, tenant: TenantId, idempotency_key: str | None, digest: str
+) -> JobRow:
+    """The row of a resolved request."""
+    budget, evaluation_id = body.budget, body.evaluation.dataset_id
+    return JobRow(
+        id=new_job_id(),
+        tenant_id=tenant,
+        name=body.name,
+        labels_metadata=body.metadata,
+        spec=body.spec().model_dump(mode="json"),
+        dataset_id=DatasetId(body.dataset_id),
+        evaluation_dataset_id=None if evaluation_id is None else DatasetId(evaluation_id),
+        idempotency_key=idempotency_key,
+        request_sha256=digest,
+        queue=QUEUES[body.training.device].value,
+        priority=body.priority,
+        max_wall_seconds=budget.max_wall_seconds,
+        cap_micros=None if budget.max_usd is None else round(budget.max_usd * MICROS),
+        cap_calls=budget.max_teacher_calls,
+    )
+
+
+def request_digest(body: JobCreate) -> str:
+    """Sha256 of what a resolved request means: spelling out a default changes nothing."""
+    meaning = orjson.dumps(body.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(meaning).hexdigest()
+
+
+def model_source(settings: Settings) -> ModelSource:
+    return ModelSource(models_dir=settings.models_dir, allowed=settings.allowed_models)
+
+
+def _replayed(
+    session: Session, tenant: TenantId, idempotency_key: str | None, digest: str
+) -> JobRead | None:
+    """The job that an earlier request with this key made, if there was one.
+
+    Raises:
+        IdempotencyMismatch: that was another request.
+    """
+    if idempotency_key is None:
+        return None
+    row = JobRepository(session).by_idempotency_key(tenant, idempotency_key)
+    if row is None:
+        return None
+    if row.request_sha256 != digest:
+        raise IdempotencyMismatch
+    return read_job(session, row)

@@ -1,0 +1,106 @@
+"""What goes into and comes out of a prediction."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+MAX_TEXTS = 10_000
+MAX_TEXT_CHARACTERS = 1024 * 1024
+MAX_SCORES = 1_000_000
+
+Text = Annotated[str, StringConstraints(max_length=MAX_TEXT_CHARACTERS)]
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+Input = Annotated[
+    list[Text],
+    # A union of string and list would report a bad item twice, once for each reading.
+    BeforeValidator(_as_list, json_schema_input_type=Text | list[Text]),
+    Field(
+        min_length=1,
+        max_length=MAX_TEXTS,
+        description=f"Up to {MAX_TEXTS} texts of at most 1 MiB each; a string is a batch of one.",
+        examples=[["I was charged twice", "The app crashes on start"]],
+    ),
+]
+
+
+class PredictBody(BaseModel):
+    """Texts to classify, and how to answer."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    input: Input
+    top_k: int | None = Field(
+        default=None,
+        ge=1,
+        le=1000,
+        description="How many labels to score, best first; null scores every label. "
+        f"Texts times scores may not pass {MAX_SCORES}.",
+        examples=[3],
+    )
+    threshold: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Score that the best label must reach; below it the answer is `abstained`.",
+        examples=[0.7],
+    )
+    on_low_confidence: Literal["return", "abstain"] = Field(
+        default="return",
+        description="Below `threshold`: `return` keeps the best label, `abstain` makes it null.",
+    )
+
+
+class PredictRequest(PredictBody):
+    """Texts to classify with a named model."""
+
+    model: str = Field(
+        min_length=1,
+        max_length=200,
+        description="A model's id, its name (its latest version), or `name@alias`.",
+        examples=["tickets@latest"],
+    )
+
+
+class Score(BaseModel):
+    label: str = Field(examples=["billing"])
+    score: float = Field(ge=0, le=1, description="Probability of the label.", examples=[0.94])
+
+
+class Prediction(BaseModel):
+    """The answer to one text."""
+
+    index: int = Field(description="Place of the text in `input`, from 0.", examples=[0])
+    label: str | None = Field(description="The best label; null if abstained.", examples=["tech"])
+    score: float = Field(ge=0, le=1, description="Of the best label.", examples=[0.94])
+    abstained: bool = Field(description="Whether `score` is below `threshold`.", examples=[False])
+    answered_by: Literal["student"] = Field(examples=["student"])
+    truncated: bool = Field(
+        description="Whether the text was longer than the model reads.", examples=[False]
+    )
+    empty_input: bool = Field(
+        description="Whether the text was blank: the answer is then the model's prior.",
+        examples=[False],
+    )
+    scores: list[Score] = Field(description="`top_k` labels, best first.")
+
+
+class PredictUsage(BaseModel):
+    tokens: int = Field(description="Tokens read, over all texts.", examples=[25])
+
+
+class Predictions(BaseModel):
+    """One answer a text, in the order of `input`."""
+
+    object: Literal["list"] = Field(examples=["list"])
+    model: str = Field(
+        description="The immutable model that answered.",
+        examples=["model_01JZ8Q4ZK3V9W2T5R7X1M6N0PD"],
+    )
+    data: list[Prediction] = Field(description="The answers.")
+    usage: PredictUsage = Field(description="What was read.")

@@ -1,0 +1,1 @@
+"""What the service is worth, in figures anyone can measure again."""

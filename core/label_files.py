@@ -1,0 +1,81 @@
+"""What a file of pseudo-labels looks like, and how it is written and read.
+
+Entry i is about entry i of the dataset's `rows` file, so the two are read side by side
+without a join. Evaluation rows and rows nobody asked about stand in it too.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from core.dataset_files import ROW_GROUP, iter_batches
+from core.dataset_files import read_page as _read_page
+
+
+class Role(StrEnum):
+    """What a row of a dataset is for in one job."""
+
+    TRAIN = "train"
+    # Its gold label measures teacher and student, and it is not trained on.
+    EVALUATION = "evaluation"
+    # Not trained on, because the evaluation dataset holds the same text.
+    EXCLUDED = "excluded"
+
+
+# The status of a row that the teacher was not asked about: excluded, or beyond the budget.
+# Every other status is a value of llkd.types.AnswerStatus.
+UNASKED = "unasked"
+
+LABELS_SCHEMA = pa.schema(
+    [
+        pa.field("role", pa.string(), nullable=False),
+        pa.field("status", pa.string(), nullable=False),
+        # Name of the pseudo-label; null unless the status is `answered`.
+        pa.field("label", pa.string()),
+        # In the order of the job's labels, float64 and unrounded; null when unknown.
+        pa.field("probabilities", pa.list_(pa.float64())),
+        pa.field("confidence", pa.float64()),
+        pa.field("confidence_source", pa.string(), nullable=False),
+        # Whether the answer was there before this attempt asked.
+        pa.field("cached", pa.bool_(), nullable=False),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class LabelEntry:
+    """One row of the file; see `LABELS_SCHEMA`."""
+
+    role: Role
+    status: str
+    label: str | None = None
+    probabilities: Sequence[float] | None = None
+    confidence: float | None = None
+    confidence_source: str = "none"
+    cached: bool = False
+
+
+def write_labels(path: Path, chunks: Iterable[Sequence[LabelEntry]]) -> int:
+    """Write the chunks in order, holding one at a time; returns the number of entries."""
+    written = 0
+    with pq.ParquetWriter(path, LABELS_SCHEMA, compression="zstd") as writer:
+        for chunk in chunks:
+            table = pa.Table.from_pylist([asdict(entry) for entry in chunk], LABELS_SCHEMA)
+            writer.write_table(table, row_group_size=ROW_GROUP)
+            written += len(chunk)
+    return written
+
+
+def read_page(path: Path, *, offset: int, limit: int) -> list[dict[str, Any]]:
+    """Entries offset .. offset+limit-1 as dicts, each with its `index` in the dataset."""
+    return _read_page(path, offset=offset, limit=limit)
+
+
+def iter_labels(path: Path, *, size: int = ROW_GROUP) -> Iterator[list[dict[str, Any]]]:
+    """All entries in order, `size` at a time."""
+    return iter_batches(path, columns=LABELS_SCHEMA.names, size=size)

@@ -1,0 +1,180 @@
+"""The training loop: select, learn, look, and say so after every batch."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from llkd.held_out import held_out_score
+from llkd.selection.base import Selector
+from llkd.students.base import Student
+from llkd.training_plan import TrainingPlan
+from llkd.training_state import TrainingState
+from llkd.types import FloatArray, IntArray, Json, Pool
+from llkd.uncertainty import normalized_entropy
+
+# A whole pass that keeps less than this teaches no more than it costs to look through.
+_DRY_RATE = 0.1
+
+
+@dataclass(frozen=True)
+class TrainingReport:
+    """Where a training stands after one more batch of the pool.
+
+    Attributes:
+        step: optimizer steps taken.
+        epoch: pass under way, from 0.
+        fraction: share of the planned passes that is behind, in [0, 1].
+        loss: of the newest optimizer step; None if this batch led to none.
+        selected: share of the texts seen that was kept so far, in [0, 1].
+        unique_used: different texts that were part of an optimizer step.
+        counters: what was used so far, by name.
+        thresholds: the selector's, for a person.
+        held_out_score: macro-F1 on the held-out texts, if they were looked at just now.
+        best_score: the highest so far.
+        stopped: why training ended with this report, or None.
+        state: all that is needed to go on from here, beside the student's own files. It
+            is the loop's own and moves with it: save it before asking for the next report.
+    """
+
+    step: int
+    epoch: int
+    fraction: float
+    loss: float | None
+    selected: float
+    unique_used: int
+    counters: Json
+    thresholds: Json
+    held_out_score: float | None
+    best_score: float | None
+    stopped: str | None
+    state: TrainingState
+
+
+def distill(
+    student: Student,
+    pool: Pool,
+    selector: Selector,
+    *,
+    plan: TrainingPlan,
+    held_out: Pool | None,
+    state: TrainingState | None = None,
+) -> Iterator[TrainingReport]:
+    """Teach the student from pseudo-labels, yielding after every batch of the pool.
+
+    The student ends with the weights that scored best on the held-out texts, or the last
+    ones where nothing was held out.
+
+    To resume, pass the saved state, and a student restored from the files saved with it.
+    """
+    state = state or TrainingState.start(len(pool))
+    if state.selector is not None:
+        selector.restore(state.selector)
+    for batch in _batches(pool, plan, state):
+        _choose(student, pool, selector, batch, state=state)
+        loss = _learn(student, pool, plan, state=state)
+        score = _look(student, held_out, plan, state=state)
+        state.advance(selector.state(), batches=plan.batches_an_epoch(pool))
+        state.stopped = _reason_to_stop(selector, plan, state)
+        if state.stopped is not None:
+            student.recall()
+        yield _report(pool, selector, plan, state=state, loss=loss, score=score)
+
+
+def _batches(pool: Pool, plan: TrainingPlan, state: TrainingState) -> Iterator[IntArray]:
+    """The batches from the state's place on, for as long as nothing stops the training."""
+    for epoch in range(state.epoch, plan.epochs):
+        for batch in plan.batches(epoch, pool=pool)[state.position :]:
+            if state.stopped is not None:
+                return
+            yield batch
+
+
+def _choose(
+    student: Student, pool: Pool, selector: Selector, batch: IntArray, *, state: TrainingState
+) -> None:
+    """Put what the selector keeps of one batch into the buffer."""
+    uncertainty: FloatArray = np.full(len(batch), np.nan)
+    if selector.needs_uncertainty:
+        answers = student.predict([pool.texts[i] for i in batch])
+        uncertainty = normalized_entropy(answers.probabilities)
+        state.count_forwards(answers)
+    selection = selector.select(pool.labels[batch], pool.confidence[batch], uncertainty)
+    kept = zip(batch[selection.keep], selection.weights[selection.keep], strict=True)
+    state.buffer.extend((int(index), float(weight)) for index, weight in kept)
+    state.count_selection(seen=len(batch), kept=int(selection.keep.sum()))
+
+
+def _learn(
+    student: Student, pool: Pool, plan: TrainingPlan, *, state: TrainingState
+) -> float | None:
+    """Take an optimizer step for every full batch in the buffer; returns the newest loss."""
+    loss = None
+    size = min(plan.batch_size, len(pool))
+    while len(state.buffer) >= size:
+        entries, state.buffer = state.buffer[:size], state.buffer[size:]
+        index = np.array([entry[0] for entry in entries])
+        rate = plan.learning_rate_at(
+            state.counters.steps, fraction=plan.fraction(state.epoch, state.position, pool=pool)
+        )
+        loss = student.update(
+            [pool.texts[i] for i in index],
+            pool.labels[index],
+            np.array([entry[1] for entry in entries]),
+            learning_rate=rate,
+        )
+        state.count_update(index)
+    return loss
+
+
+def _look(
+    student: Student, held_out: Pool | None, plan: TrainingPlan, *, state: TrainingState
+) -> float | None:
+    """Score the student on the held-out texts when it is time; keep its weights if best."""
+    if held_out is None or not plan.early_stopping:
+        return None
+    if state.counters.steps < state.next_check:
+        return None
+    answers = student.predict(held_out.texts)
+    state.count_forwards(answers)
+    score = held_out_score(answers.probabilities, held_out.labels)
+    if state.observe_score(score, next_check=state.counters.steps + plan.check_every):
+        student.remember()
+    return score
+
+
+def _reason_to_stop(selector: Selector, plan: TrainingPlan, state: TrainingState) -> str | None:
+    if state.epoch >= plan.epochs:
+        return "finished"
+    if not plan.early_stopping:
+        return None
+    if state.checks_without_gain >= plan.patience:
+        return "no_gain"
+    # Only a selector that looks at the student dries up; a fixed share is what was asked for.
+    dry = state.last_rate is not None and state.last_rate < _DRY_RATE
+    return "nothing_left" if dry and selector.needs_uncertainty else None
+
+
+def _report(
+    pool: Pool,
+    selector: Selector,
+    plan: TrainingPlan,
+    *,
+    state: TrainingState,
+    loss: float | None,
+    score: float | None,
+) -> TrainingReport:
+    return TrainingReport(
+        step=state.counters.steps,
+        epoch=state.epoch,
+        fraction=plan.fraction(state.epoch, state.position, pool=pool),
+        loss=loss,
+        selected=state.counters.kept / state.counters.seen,
+        unique_used=state.unique_used,
+        counters=asdict(state.counters),
+        thresholds=selector.thresholds(),
+        held_out_score=score,
+        best_score=state.best_score,
+        stopped=state.stopped,
+        state=state,
+    )

@@ -1,0 +1,109 @@
+"""Turn a trained student into a folder that can be served, checked against the student."""
+
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+from llkd.errors import ExportMismatch
+from llkd.export_onnx import write_onnx
+from llkd.export_parity import Parity, check_parity
+from llkd.model_card import CARD, ModelCard, render_card
+from llkd.model_folder import CONFIG
+from llkd.predictor_manifest import MANIFEST, MODEL, TOKENIZER, Manifest, write_manifest
+from llkd.students.encoder import WEIGHTS, EncoderClassifier
+from llkd.students.tokens import TextReader
+from llkd.types import FloatArray
+
+# All of an exported model; anything more would be served, copied and trusted for ever.
+EXPORTED_FILES = (CARD, CONFIG, MANIFEST, MODEL, TOKENIZER, WEIGHTS)
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written.
+
+    Attributes:
+        files: name to path; exactly `EXPORTED_FILES`.
+        parity: how far it is from the trained student.
+    """
+
+    files: dict[str, Path]
+    parity: Parity
+
+
+def export_student(
+    trained: Path,
+    destination: Path,
+    *,
+    card: ModelCard,
+    texts: Sequence[str],
+    reference: Callable[[Sequence[str]], FloatArray],
+) -> Exported:
+    """Write the served form of a student. Equal students and cards give equal bytes.
+
+    Args:
+        trained: what `Student.save_model` wrote.
+        destination: a folder that is empty or does not exist yet.
+        card: what the README says; its labels and base model also name the outputs.
+        texts: real texts, some of which the parity gate compares.
+        reference: N texts to [N, K] probabilities of the trained student, in float32; for
+            one on a GPU, which answers in bfloat16, `llkd.export_reference.saved_student`.
+
+    Raises:
+        ExportMismatch: the written model does not answer as the trained one, or the labels
+            are not as many as its outputs.
+        FileExistsError: the destination holds something.
+    """
+    destination.mkdir(parents=True, exist_ok=True)
+    if any(destination.iterdir()):
+        raise FileExistsError(f"{destination} is not empty")
+    network = EncoderClassifier.load(trained)
+    if network.class_count != len(card.labels):
+        raise ExportMismatch(
+            f"the student has {network.class_count} outputs for {len(card.labels)} labels"
+        )
+    _write_config(trained, destination)
+    _write_tokenizer(trained, destination)
+    shutil.copyfile(trained / WEIGHTS, destination / WEIGHTS)
+    write_onnx(network, destination / MODEL)
+    write_manifest(_manifest(trained, card), destination / MANIFEST)
+    (destination / CARD).write_text(render_card(card), encoding="utf-8")
+
+    parity = check_parity(destination, texts, reference)
+    files = {path.name: path for path in sorted(destination.iterdir())}
+    if set(files) != set(EXPORTED_FILES):
+        raise ExportMismatch(f"the export left other files than it should: {sorted(files)}")
+    return Exported(files, parity)
+
+
+def _manifest(trained: Path, card: ModelCard) -> Manifest:
+    description = json.loads((trained / MANIFEST).read_text(encoding="utf-8"))
+    reader = TextReader(trained, max_length=description["max_length"])
+    return Manifest(
+        labels=tuple(label.name for label in card.labels),
+        max_length=description["max_length"],
+        pad_id=reader.pad_id,
+        base_model=card.base_model,
+        base_revision=card.base_revision,
+        pooling=description["pooling"],
+    )
+
+
+def _write_config(trained: Path, destination: Path) -> None:
+    """Copy config.json without the folder on this machine that the encoder came from."""
+    config = json.loads((trained / CONFIG).read_text(encoding="utf-8"))
+    config.pop("_name_or_path", None)
+    text = json.dumps(config, indent=2, sort_keys=True, ensure_ascii=False)
+    (destination / CONFIG).write_text(text + "\n", encoding="utf-8")
+
+
+def _write_tokenizer(trained: Path, destination: Path) -> None:
+    """Copy tokenizer.json without padding and truncation, which are the reader's to set."""
+    tokenizer = Tokenizer.from_file(str(trained / TOKENIZER))
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    tokenizer.save(str(destination / TOKENIZER), pretty=False)

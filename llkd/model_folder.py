@@ -1,0 +1,178 @@
+"""Whether a folder of model files is safe to load, and how it is told from another.
+
+Nothing here loads a model: only names, links and JSON are looked at, so the answer
+is cheap and needs neither torch nor transformers.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from llkd.errors import ModelNotAllowed
+
+CONFIG = "config.json"
+TOKENIZER = "tokenizer.json"
+TOKENIZER_CONFIG = "tokenizer_config.json"
+SHARD_INDEX = "model.safetensors.index.json"
+
+# What is fetched from a hub, and all that is ever read of a folder. The index is needed
+# beside the shards it names; its names are checked below.
+MODEL_FILES = (
+    "*.safetensors",
+    SHARD_INDEX,
+    CONFIG,
+    TOKENIZER,
+    TOKENIZER_CONFIG,
+    "special_tokens_map.json",
+)
+
+# Encoders whose code is part of transformers and whose last hidden state is one vector
+# a token; a decoder or a vision model would load, and then learn nothing useful.
+ENCODER_FAMILIES = frozenset(
+    {
+        "albert",
+        "bert",
+        "camembert",
+        "deberta",
+        "deberta-v2",
+        "distilbert",
+        "electra",
+        "ernie",
+        "modernbert",
+        "mpnet",
+        "roberta",
+        "roberta-prelayernorm",
+        "xlm-roberta",
+        "xlm-roberta-xl",
+    }
+)
+
+# Keys by which a configuration asks for code of its own, at any depth.
+_CODE_KEYS = frozenset({"auto_map", "trust_remote_code", "custom_pipelines"})
+_PLAIN_WEIGHTS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}\.safetensors")
+# A configuration is a few kilobytes; a larger file is no configuration.
+_MAX_CONFIG_BYTES = 4 * 2**20
+
+
+def check_folder(folder: Path, *, root: Path | None = None) -> None:
+    """Refuse a folder that could run code, read outside itself or not be loaded.
+
+    Args:
+        folder: the model's files.
+        root: where links may point to; the folder itself by default. A hub's cache keeps
+            its files beside the snapshot and links to them.
+
+    Raises:
+        ModelNotAllowed: says which file and why.
+    """
+    _check_links(folder, root=(root or folder).resolve())
+    for name in (CONFIG, TOKENIZER_CONFIG, "special_tokens_map.json"):
+        if (folder / name).exists():
+            _check_code_keys(folder, name)
+    _check_family(folder)
+    if not (folder / TOKENIZER).is_file():
+        raise ModelNotAllowed(f"{folder.name} has no {TOKENIZER}: only fast tokenizers are read")
+    _check_weights(folder)
+
+
+def fingerprint(folder: Path) -> str:
+    """Sha256 of all that decides a model's answers: weights, configuration, tokenizer.
+
+    Equal folders have equal fingerprints wherever they stand.
+    """
+    digest = hashlib.sha256()
+    files = [*weight_files(folder), *(folder / name for name in (CONFIG, TOKENIZER))]
+    for path in sorted(files):
+        digest.update(f"{path.name} {sha256_of(path)}\n".encode())
+    return digest.hexdigest()
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The safetensors files that hold the weights, in order of name."""
+    index = folder / SHARD_INDEX
+    if not (folder / "model.safetensors").is_file() and index.is_file():
+        return [folder / name for name in sorted(set(_weight_map(folder).values()))]
+    return [folder / "model.safetensors"]
+
+
+def sha256_of(path: Path) -> str:
+    with path.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def read_config(folder: Path, name: str = CONFIG) -> dict[str, object]:
+    """Parse one of the folder's JSON files.
+
+    Raises:
+        ModelNotAllowed: missing, too large, or not a JSON object.
+    """
+    path = folder / name
+    if not path.is_file():
+        raise ModelNotAllowed(f"{folder.name} has no {name}")
+    if path.stat().st_size > _MAX_CONFIG_BYTES:
+        raise ModelNotAllowed(f"{name} of {folder.name} is larger than {_MAX_CONFIG_BYTES} bytes")
+    try:
+        content = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise ModelNotAllowed(f"{name} of {folder.name} is not JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise ModelNotAllowed(f"{name} of {folder.name} is not a JSON object")
+    return content
+
+
+def _check_links(folder: Path, *, root: Path) -> None:
+    for path in folder.rglob("*"):
+        if not path.resolve().is_relative_to(root):
+            raise ModelNotAllowed(f"{path.name} of {folder.name} is a link out of its folder")
+
+
+def _check_code_keys(folder: Path, name: str) -> None:
+    found = _CODE_KEYS.intersection(_keys(read_config(folder, name)))
+    if found:
+        raise ModelNotAllowed(
+            f"{name} of {folder.name} asks for code of its own ({', '.join(sorted(found))})"
+        )
+
+
+def _keys(value: object) -> Iterator[str]:
+    """Every key of a JSON value, at any depth, without recursion."""
+    waiting = [value]
+    while waiting:
+        current = waiting.pop()
+        if isinstance(current, dict):
+            yield from current
+            waiting.extend(current.values())
+        elif isinstance(current, list):
+            waiting.extend(current)
+
+
+def _check_family(folder: Path) -> None:
+    family = read_config(folder).get("model_type")
+    if family not in ENCODER_FAMILIES:
+        raise ModelNotAllowed(
+            f"{folder.name} is a {family!r} model; students are text encoders: "
+            f"{', '.join(sorted(ENCODER_FAMILIES))}"
+        )
+
+
+def _weight_map(folder: Path) -> dict[str, str]:
+    weight_map = read_config(folder, SHARD_INDEX).get("weight_map")
+    if not isinstance(weight_map, dict) or not weight_map:
+        raise ModelNotAllowed(f"{SHARD_INDEX} of {folder.name} has no weight_map")
+    for name in weight_map.values():
+        if not isinstance(name, str) or not _PLAIN_WEIGHTS.fullmatch(name):
+            raise ModelNotAllowed(
+                f"{SHARD_INDEX} of {folder.name} names {str(name)[:80]!r}, not a plain file"
+            )
+    return weight_map
+
+
+def _check_weights(folder: Path) -> None:
+    # Checked even beside an unsharded file: a loader might prefer the index.
+    if (folder / SHARD_INDEX).exists():
+        _weight_map(folder)
+    for path in weight_files(folder):
+        if not path.is_file():
+            raise ModelNotAllowed(f"{folder.name} has no {path.name}: only safetensors are loaded")

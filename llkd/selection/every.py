@@ -1,0 +1,28 @@
+"""Every pseudo-label counts alike: the usual way, kept to compare with."""
+
+import numpy as np
+
+from llkd.selection.base import Selection
+from llkd.types import FloatArray, IntArray, Json
+
+
+class Every:
+    """Keeps each sample, with weight 1."""
+
+    @property
+    def needs_uncertainty(self) -> bool:
+        return False
+
+    def select(
+        self, labels: IntArray, confidence: FloatArray, uncertainty: FloatArray
+    ) -> Selection:
+        return Selection(np.ones(len(labels), dtype=np.bool_), np.ones(len(labels)))
+
+    def thresholds(self) -> Json:
+        return {}
+
+    def state(self) -> Json:
+        return {}
+
+    def restore(self, state: Json) -> None:
+        """There is nothing to restore."""

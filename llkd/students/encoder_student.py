@@ -1,0 +1,178 @@
+"""A student made of a pretrained encoder: predicts, learns, and can be put down and taken up."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from llkd.errors import TrainingDiverged
+from llkd.losses import weighted_cross_entropy
+from llkd.students.encoder import (
+    EncoderClassifier,
+    learned_weights_of,
+    put_learned_weights,
+    weights_of,
+)
+from llkd.students.optimizer import build_optimizer
+from llkd.students.tokens import TextReader, TokenRows
+from llkd.students.training_files import RandomState, digest_of, read_training, write_training
+from llkd.types import Classified, FloatArray, IntArray
+
+# Longer gradients are cut: one odd text must not undo a hundred steps.
+MAX_GRADIENT_NORM = 1.0
+
+# Padded tokens a forward holds at once. On a CPU larger batches leave the cache and gain
+# nothing; a GPU wants to be filled. Training keeps activations, so it holds less.
+_PREDICT_TOKENS = {"cpu": 8_192, "cuda": 262_144}
+_UPDATE_TOKENS = {"cpu": 8_192, "cuda": 65_536}
+
+
+class EncoderStudent:
+    """Keeps the `Student` protocol over an `EncoderClassifier`."""
+
+    def __init__(
+        self,
+        model: EncoderClassifier,
+        reader: TextReader,
+        *,
+        max_length: int,
+        weight_decay: float,
+        seed: int,
+        device: torch.device,
+    ) -> None:
+        self._model = model.to(device)
+        self._reader = reader
+        self._max_length = max_length
+        self._device = device
+        self._optimizer = build_optimizer(self._model, weight_decay=weight_decay)
+        # Dropout draws from a stream of the student's own: what else runs in the process
+        # cannot change the training, and a resumed one draws the same numbers.
+        self._random = RandomState.seeded(seed, device)
+        self._best: dict[str, Tensor] | None = None
+
+    def predict(self, texts: Sequence[str]) -> Classified:
+        """Classify in evaluation mode, without gradients; answers come in the texts' order."""
+        rows = self._reader.read(texts)
+        logits = torch.empty((len(texts), self._model.class_count), dtype=torch.float64)
+        self._model.eval()
+        with torch.inference_mode(), self._precision():
+            for index in rows.batches(padded_tokens=_PREDICT_TOKENS[self._device.type]):
+                logits[torch.from_numpy(index)] = self._forward(rows, index).double().cpu()
+        probabilities = torch.softmax(logits, dim=1).numpy()
+        return Classified(probabilities, rows.truncated, rows.count)
+
+    def update(
+        self, texts: Sequence[str], labels: IntArray, weights: FloatArray, *, learning_rate: float
+    ) -> float:
+        """One optimizer step on sum(w CE) / sum(w); returns that loss.
+
+        Args:
+            texts: B texts.
+            labels: [B], in 0..K-1.
+            weights: [B], > 0.
+            learning_rate: of this step.
+
+        Raises:
+            TrainingDiverged: the loss or its gradient is not finite; no weight was changed.
+        """
+        self._model.train()
+        self._optimizer.zero_grad(set_to_none=True)
+        with self._random.active():
+            loss = self._backward(self._reader.read(texts), labels, weights)
+        norm = torch.nn.utils.clip_grad_norm_(self._trained(), MAX_GRADIENT_NORM)
+        if not (np.isfinite(loss) and bool(torch.isfinite(norm))):
+            raise TrainingDiverged(
+                f"the loss is {loss} and its gradient {float(norm)} long: lower the learning rate "
+                f"(now {learning_rate:g})"
+            )
+        for group in self._optimizer.param_groups:
+            group["lr"] = learning_rate
+        self._optimizer.step()
+        return loss
+
+    def remember(self) -> None:
+        """Keep the weights as they are now, in place of any kept before."""
+        self._best = learned_weights_of(self._model)
+
+    def recall(self) -> None:
+        """Go back to the weights kept last; without any, stay."""
+        if self._best is not None:
+            put_learned_weights(self._model, self._best)
+
+    def save_training(self, folder: Path) -> None:
+        """Write what was learned, optimizer and random state; training goes on bit for bit.
+
+        Layers that do not learn are not written: the base model has them.
+        """
+        write_training(
+            folder,
+            weights=learned_weights_of(self._model),
+            best=self._best,
+            optimizer=self._optimizer,
+            random=self._random,
+        )
+
+    def restore_training(self, folder: Path) -> None:
+        """Read what `save_training` wrote into a student built from the same spec."""
+        weights, self._best = read_training(folder, optimizer=self._optimizer, random=self._random)
+        put_learned_weights(self._model, weights)
+
+    def weights_sha256(self) -> str:
+        """Digest of the weights alone, equal for equal students."""
+        return digest_of(weights_of(self._model))
+
+    def save_model(self, folder: Path) -> None:
+        """Write safetensors, configurations and tokenizer; nothing else.
+
+        Raises:
+            TrainingDiverged: a weight is not finite; such a model is never published.
+        """
+        for name, tensor in self._model.state_dict().items():
+            if not bool(torch.isfinite(tensor).all()):
+                raise TrainingDiverged(f"the weight {name} is not finite")
+        folder.mkdir(parents=True, exist_ok=True)
+        self._model.save(folder, max_length=self._max_length)
+        self._reader.save(folder)
+
+    def _trained(self) -> list[torch.nn.Parameter]:
+        return [each for each in self._model.parameters() if each.requires_grad]
+
+    def _backward(self, rows: TokenRows, labels: IntArray, weights: FloatArray) -> float:
+        """Accumulate the gradient of the whole batch's loss over batches that fit the device."""
+        total = float(weights.sum())
+        loss = 0.0
+        for index in rows.batches(padded_tokens=_UPDATE_TOKENS[self._device.type]):
+            part = torch.from_numpy(weights[index]).to(self._device, torch.float32)
+            target = torch.from_numpy(labels[index]).to(self._device)
+            with self._precision():
+                logits = self._forward(rows, index)
+            # The part's own mean, scaled to its share of the weight: the shares add up to
+            # the mean over the whole batch.
+            share = weighted_cross_entropy(logits, target, part) * (float(part.sum()) / total)
+            share.backward()  # type: ignore[no-untyped-call]
+            loss += share.item()
+        return loss
+
+    def _forward(self, rows: TokenRows, index: IntArray) -> Tensor:
+        """[n, K] logits of these rows, padded to the longest of them."""
+        longest = max(len(rows.ids[i]) for i in index)
+        ids = np.full((len(index), longest), self._reader.pad_id, dtype=np.int64)
+        mask = np.zeros((len(index), longest), dtype=np.int64)
+        for row, i in enumerate(index):
+            length = len(rows.ids[i])
+            ids[row, :length] = rows.ids[i]
+            mask[row, :length] = 1
+        logits: Tensor = self._model(
+            torch.from_numpy(ids).to(self._device), torch.from_numpy(mask).to(self._device)
+        )
+        return logits
+
+    @contextmanager
+    def _precision(self) -> Iterator[None]:
+        """bfloat16 where a GPU is fast at it; a CPU keeps float32, bit for bit."""
+        on_gpu = self._device.type == "cuda"
+        with torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=on_gpu):
+            yield

@@ -1,0 +1,65 @@
+"""Which student a spec asks for, and on which device it learns."""
+
+from typing import Literal
+
+import torch
+
+from llkd.base_models import ModelSource, locate
+from llkd.errors import DeviceUnavailable, ModelNotAllowed
+from llkd.model_folder import read_config
+from llkd.specs import StudentSpec, TrainingSpec
+from llkd.students.base import Student
+from llkd.students.encoder import EncoderClassifier
+from llkd.students.encoder_student import EncoderStudent
+from llkd.students.tokens import TextReader
+
+# The top third of the layers learns (MiniLM: 2 of 6; RoBERTa: 4 of 12): an update then
+# costs less than half, a checkpoint a fifth. The prototypes behind the method's defaults
+# were tuned so, and other shares want other learning rates.
+_LEARNING_SHARE = 1 / 3
+
+
+def build_student(
+    spec: StudentSpec, training: TrainingSpec, *, class_count: int, source: ModelSource
+) -> Student:
+    """Build an untrained student; on a CPU, equal arguments give equal students.
+
+    Raises:
+        ModelNotAllowed: the base model may not be loaded, or reads fewer tokens than asked.
+        DeviceUnavailable: a GPU is asked for and there is none.
+    """
+    folder = locate(spec.model, revision=spec.revision, source=source)
+    positions = read_config(folder).get("max_position_embeddings")
+    if isinstance(positions, int) and spec.max_length > positions:
+        raise ModelNotAllowed(
+            f"{spec.model!r} reads {positions} tokens at the most; max_length is {spec.max_length}"
+        )
+    device = choose_device(training.device)
+    if device.type == "cpu":
+        # A GPU's fastest kernels add in any order; only a CPU is promised to repeat itself.
+        torch.use_deterministic_algorithms(True)
+    model = EncoderClassifier.from_base(folder, class_count=class_count, seed=training.seed)
+    model.train_top(_LEARNING_SHARE)
+    return EncoderStudent(
+        model,
+        TextReader(folder, max_length=spec.max_length),
+        max_length=spec.max_length,
+        weight_decay=training.weight_decay,
+        seed=training.seed,
+        device=device,
+    )
+
+
+def choose_device(wish: Literal["auto", "cpu", "gpu"]) -> torch.device:
+    """The device a training runs on: a GPU when there is one, unless told otherwise.
+
+    Raises:
+        DeviceUnavailable: `gpu` was asked for and this process sees none.
+    """
+    if wish == "cpu":
+        return torch.device("cpu")
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    if wish == "gpu":
+        raise DeviceUnavailable("the job asks for a GPU and this worker sees none")
+    return torch.device("cpu")

@@ -1,0 +1,106 @@
+"""Texts to vectors with a local encoder: the same bits for a text whatever stands beside it."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Self, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+from transformers import AutoModel, PreTrainedModel
+
+from llkd.students.tokens import TextReader, TokenRows
+from llkd.types import FloatArray
+
+# Sentence encoders are trained on short texts; the first 256 tokens say what a text is about.
+MAX_LENGTH = 256
+
+# Every forward has the same number of rows, and a length that follows from the text alone:
+# matrix kernels add in an order that depends on the shape, so only then are a text's last
+# bits its own, and a job that was interrupted and goes on with other batches ends with the
+# same answers. Eight rows is also what is fastest on a CPU.
+_ROWS = {"cpu": 8, "cuda": 64}
+_LENGTH_STEP = 8
+
+
+class LocalEmbedder:
+    """Mean of the token vectors at three depths, each scaled to length 1, in float32."""
+
+    def __init__(
+        self, encoder: PreTrainedModel, reader: TextReader, *, device: torch.device
+    ) -> None:
+        # transformers' own `eval` and `to` have no types; torch's, which they wrap, do.
+        module = cast(torch.nn.Module, encoder)
+        module.eval().to(device)
+        self._encoder = encoder
+        self._reader = reader
+        self._device = device
+        self._rows = _ROWS[device.type]
+        self._layers = _depths(int(encoder.config.num_hidden_layers))
+
+    @classmethod
+    def from_folder(cls, folder: Path) -> Self:
+        """Load a model that `llkd.base_models.locate` found safe, onto the GPU if there is one."""
+        encoder = AutoModel.from_pretrained(
+            folder,
+            use_safetensors=True,
+            trust_remote_code=False,
+            local_files_only=True,
+            dtype=torch.float32,
+        )
+        readable = min(MAX_LENGTH, _position_limit(encoder))
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return cls(encoder, TextReader(folder, max_length=readable), device=device)
+
+    def embed(self, texts: Sequence[str]) -> FloatArray:
+        """Embed N texts, in order: [N, L, H], a third, two thirds and all the way up."""
+        rows = self._reader.read(texts)
+        width = int(self._encoder.config.hidden_size)
+        vectors = np.zeros((len(texts), len(self._layers), width), dtype=np.float64)
+        with torch.inference_mode():
+            for places, length in self._batches(rows):
+                embedded = self._forward(rows, places, length)[: len(places)]
+                vectors[places] = embedded.double().cpu().numpy()
+        return vectors
+
+    def _batches(self, rows: TokenRows) -> Iterator[tuple[list[int], int]]:
+        """At most `_rows` places at a time that share a padded length."""
+        by_length: dict[int, list[int]] = {}
+        for place, ids in enumerate(rows.ids):
+            length = -(-len(ids) // _LENGTH_STEP) * _LENGTH_STEP
+            by_length.setdefault(length, []).append(place)
+        for length, places in sorted(by_length.items()):
+            for start in range(0, len(places), self._rows):
+                yield places[start : start + self._rows], length
+
+    def _forward(self, rows: TokenRows, places: Sequence[int], length: int) -> Tensor:
+        """[R, L, H] unit vectors; rows beyond the given places are blank and mean nothing."""
+        ids = np.full((self._rows, length), self._reader.pad_id, dtype=np.int64)
+        mask = np.zeros((self._rows, length), dtype=np.int64)
+        # A blank row attends to one token: over none, attention is not a number.
+        mask[:, 0] = 1
+        for row, place in enumerate(places):
+            ids[row, : len(rows.ids[place])] = rows.ids[place]
+            mask[row, : len(rows.ids[place])] = 1
+        attended = torch.from_numpy(mask).to(self._device)
+        states = self._encoder(
+            input_ids=torch.from_numpy(ids).to(self._device),
+            attention_mask=attended,
+            output_hidden_states=True,
+        ).hidden_states
+        chosen = torch.stack([states[layer] for layer in self._layers], dim=1)  # [R, L, T, H]
+        weights = attended[:, None, :, None].to(chosen.dtype)
+        pooled = (chosen * weights).sum(dim=2) / weights.sum(dim=2)
+        return torch.nn.functional.normalize(pooled, dim=-1)
+
+
+def _depths(layer_count: int) -> list[int]:
+    """A third, two thirds and all of the layers, each once, ascending; 0 is below the first."""
+    return sorted({-(-layer_count * third // 3) for third in (1, 2, 3)})
+
+
+def _position_limit(encoder: PreTrainedModel) -> int:
+    """Tokens the encoder has positions for; RoBERTa's count starts after its padding id."""
+    positions = getattr(encoder.config, "max_position_embeddings", None) or MAX_LENGTH
+    pad_id = getattr(encoder.config, "pad_token_id", None) or 0
+    return int(positions) - pad_id - 1

@@ -1,0 +1,97 @@
+"""A teacher that reads what was answered elsewhere: the dataset's teacher columns."""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from llkd.specs import Label, label_key
+from llkd.types import (
+    AnswerStatus,
+    ConfidenceSource,
+    ProvidedAnswer,
+    Question,
+    TeacherAnswer,
+)
+
+# Columns written with three decimals over 20 labels add up to 1 within this; anything
+# further off was not meant as probabilities.
+SUM_TOLERANCE = 0.02
+
+_MALFORMED = TeacherAnswer(AnswerStatus.MALFORMED)
+
+
+class ProvidedAnswers:
+    """Checks each given answer against the labels; adds and guesses nothing."""
+
+    def __init__(self, labels: Sequence[Label]) -> None:
+        self._index = {label_key(label.name): place for place, label in enumerate(labels)}
+
+    @property
+    def fingerprint(self) -> str:
+        """Sha256 of the kind and the labels' keys in order: nothing else decides an answer."""
+        decides = json.dumps(["provided", list(self._index)])
+        return hashlib.sha256(decides.encode()).hexdigest()
+
+    @property
+    def model(self) -> str:
+        return "provided"
+
+    @property
+    def batch_size(self) -> int:
+        return 1000
+
+    def answer(self, questions: Sequence[Question]) -> list[TeacherAnswer]:
+        """Read each answer: `missing` when there is none, `malformed` when it makes no sense."""
+        return [self._read(question.provided) for question in questions]
+
+    def _read(self, provided: ProvidedAnswer | None) -> TeacherAnswer:
+        if provided is None:
+            return TeacherAnswer(AnswerStatus.MISSING)
+        if provided.probabilities is not None:
+            return self._read_probabilities(provided.probabilities)
+        if provided.label is None or not provided.label.strip():
+            return TeacherAnswer(AnswerStatus.MISSING)
+        return self._read_label(provided.label, provided.confidence)
+
+    def _read_label(self, name: str, confidence: float | None) -> TeacherAnswer:
+        label = self._index.get(label_key(name))
+        # NaN fails both comparisons and so counts as outside.
+        if label is None or not (confidence is None or 0 <= confidence <= 1):
+            return _MALFORMED
+        return TeacherAnswer(
+            AnswerStatus.ANSWERED,
+            label=label,
+            confidence=None if confidence is None else float(confidence),
+            confidence_source=(
+                ConfidenceSource.NONE if confidence is None else ConfidenceSource.PROVIDED
+            ),
+        )
+
+    def _read_probabilities(self, given: Mapping[str, float]) -> TeacherAnswer:
+        """Take a distribution; labels it leaves out have probability 0.
+
+        A label beside a distribution is not read: the distribution says more, and its
+        largest entry, the first of equals in the order of the labels, is the answer.
+        """
+        row = np.zeros(len(self._index))
+        keys = [label_key(name) for name in given]
+        if len(set(keys)) < len(keys) or not set(keys) <= set(self._index):
+            return _MALFORMED
+        for key, value in zip(keys, given.values(), strict=True):
+            if not (math.isfinite(value) and value >= 0):
+                return _MALFORMED
+            row[self._index[key]] = value
+        total = row.sum()
+        if abs(total - 1) > SUM_TOLERANCE:
+            return _MALFORMED
+        row /= total
+        return TeacherAnswer(
+            AnswerStatus.ANSWERED,
+            label=int(row.argmax()),
+            probabilities=tuple(row.tolist()),
+            confidence=float(row.max()),
+            confidence_source=ConfidenceSource.PROVIDED,
+        )

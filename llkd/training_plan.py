@@ -1,0 +1,77 @@
+"""How long, how fast and in which order a student learns."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from llkd.specs import DistillationSpec
+from llkd.types import IntArray, Pool
+
+# Past this the student changes too much between the scoring of a batch and its use.
+_LARGEST_FOR_CLASSES = 256
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """The numbers of one training.
+
+    Attributes:
+        epochs: passes over the pool at the most.
+        batch_size: b, samples of an optimizer step, and texts of a selection batch.
+        learning_rate: the schedule's peak.
+        seed: decides the order of the texts.
+        early_stopping: stop when held-out answers gain no more.
+        warmup_steps: optimizer steps over which the rate rises to its peak.
+        check_every: optimizer steps between two looks at the held-out texts.
+        patience: looks without a gain after which training stops.
+    """
+
+    epochs: int
+    batch_size: int = 32
+    learning_rate: float = 5e-5
+    seed: int = 42
+    early_stopping: bool = True
+    warmup_steps: int = 10
+    check_every: int = 10
+    patience: int = 3
+
+    @classmethod
+    def of(cls, spec: DistillationSpec) -> Self:
+        """The plan a spec asks for, its defaults resolved."""
+        training = spec.resolved().training
+        assert training.epochs is not None
+        return cls(
+            epochs=training.epochs,
+            batch_size=training.batch_size,
+            learning_rate=training.learning_rate,
+            seed=training.seed,
+            early_stopping=training.early_stopping,
+        )
+
+    def batches(self, epoch: int, *, pool: Pool) -> list[IntArray]:
+        """A pass over the pool: batches of indices, a function of seed and epoch alone.
+
+        They are of like size: a last batch of three texts would move every threshold.
+        """
+        order = np.random.default_rng([self.seed, epoch]).permutation(len(pool))
+        return np.array_split(order, self.batches_an_epoch(pool))
+
+    def batches_an_epoch(self, pool: Pool) -> int:
+        # With fewer than two texts a class, a class's mean is one text's luck.
+        size = max(self.batch_size, min(2 * pool.class_count, _LARGEST_FOR_CLASSES))
+        return max(1, round(len(pool) / size))
+
+    def fraction(self, epoch: int, position: int, *, pool: Pool) -> float:
+        """Share of the planned passes that is behind, in [0, 1]."""
+        return min(1.0, (epoch + position / self.batches_an_epoch(pool)) / self.epochs)
+
+    def learning_rate_at(self, step: int, *, fraction: float) -> float:
+        """The rate of one optimizer step.
+
+        Args:
+            step: optimizer steps taken before this one.
+            fraction: share of the planned passes that is behind, in [0, 1].
+        """
+        warmth = min(1.0, (step + 1) / max(1, self.warmup_steps))
+        return self.learning_rate * warmth * (1.0 - fraction)

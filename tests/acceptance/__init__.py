@@ -1,0 +1,1 @@
+"""Promises of the whole service: real processes, real servers, real kills."""

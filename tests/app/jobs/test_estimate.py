@@ -1,0 +1,100 @@
+"""POST /jobs/estimate."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from fastapi.testclient import TestClient
+from sqlalchemy import func, select
+
+from core.artifacts import ArtifactStore
+from core.db.session import Database
+from core.db.tables import JobRow
+from core.ids import DatasetId
+from core.lifecycle import JobState
+from tests.app.jobs.parts import TEXTS, add_job, job_body, store_dataset
+
+
+class TestEstimate:
+    def test_nothing_is_bought_and_nothing_is_queued(
+        self, client: TestClient, dataset_id: DatasetId, database: Database
+    ) -> None:
+        estimate = _estimate(client, job_body(dataset_id))
+        assert (estimate["object"], estimate["cost_usd"]) == ("estimate", 0.0)
+        with database.read() as session:
+            assert session.scalar(select(func.count()).select_from(JobRow)) == 0
+
+    def test_the_teacher_is_asked_once_a_text_of_either_dataset(
+        self,
+        client: TestClient,
+        dataset_id: DatasetId,
+        database: Database,
+        artifacts: ArtifactStore,
+    ) -> None:
+        gold = store_dataset(database, artifacts, gold=["tech"] * 10 + [None] * 30)
+        body = job_body(dataset_id, evaluation={"dataset_id": gold})
+        estimate = _estimate(client, body)
+        assert (estimate["rows"], estimate["evaluation_rows"]) == (40, 10)
+        assert estimate["teacher_calls"] == {"low": 0, "expected": 50, "high": 50}
+
+    def test_a_cap_on_calls_caps_them(self, client: TestClient, dataset_id: DatasetId) -> None:
+        body = job_body(dataset_id, budget={"max_teacher_calls": 7})
+        assert _estimate(client, body)["teacher_calls"] == {"low": 0, "expected": 7, "high": 7}
+
+    def test_tokens_grow_with_the_texts(
+        self,
+        client: TestClient,
+        dataset_id: DatasetId,
+        database: Database,
+        artifacts: ArtifactStore,
+    ) -> None:
+        long = store_dataset(database, artifacts, texts=[text * 100 for text in TEXTS])
+        few = _estimate(client, job_body(dataset_id))["tokens"]
+        many = _estimate(client, job_body(long))["tokens"]
+        size = sum(map(len, TEXTS))
+        assert size / 6 <= few["expected"] <= size
+        assert 30 * few["expected"] < many["expected"] <= many["high"]
+
+    def test_given_answers_are_not_read_by_a_teacher(
+        self, client: TestClient, database: Database, artifacts: ArtifactStore
+    ) -> None:
+        given = store_dataset(database, artifacts, provided=["tech"] * 40)
+        estimate = _estimate(client, job_body(given, teacher={"kind": "provided"}))
+        assert estimate["tokens"] == {"low": 0, "expected": 0, "high": 0}
+
+    def test_steps_follow_the_selection(self, client: TestClient, dataset_id: DatasetId) -> None:
+        training = {"epochs": 4, "batch_size": 10, "early_stopping": False}
+
+        def steps(**selection: Any) -> dict[str, int]:
+            body = job_body(dataset_id, training=training, selection=selection)
+            found: dict[str, int] = _estimate(client, body)["steps"]
+            return found
+
+        assert steps(kind="all") == {"low": 16, "expected": 16, "high": 16}
+        assert steps(kind="random", share=0.5) == {"low": 8, "expected": 8, "high": 16}
+        assert steps(kind="llkd") == {"low": 5, "expected": 5, "high": 16}
+
+    def test_time_is_told_once_a_job_alike_has_finished(
+        self, client: TestClient, dataset_id: DatasetId, database: Database
+    ) -> None:
+        assert _estimate(client, job_body(dataset_id))["seconds"] is None
+        start = datetime(2026, 7, 1, tzinfo=UTC)
+        for seconds in (100, 300):
+            add_job(
+                database,
+                state=JobState.SUCCEEDED,
+                started_at=start,
+                finished_at=start + timedelta(seconds=seconds),
+                progress_detail={"rows": 400},
+            )
+        told = _estimate(client, job_body(dataset_id))["seconds"]
+        assert (told["low"], told["high"]) == (10, 30)
+        assert told["basis"] == "2 finished jobs of 400 to 400 texts"
+        other = job_body(dataset_id, student={"model": "o/n", "revision": "0" * 40})
+        assert _estimate(client, other)["seconds"] is None
+
+
+def _estimate(client: TestClient, body: dict[str, Any]) -> dict[str, Any]:
+    answer = client.post("/jobs/estimate", json=body)
+    assert answer.status_code == 200, answer.json()
+    found: dict[str, Any] = answer.json()
+    return found

@@ -1,0 +1,228 @@
+"""GET /jobs/{id}/labels and /report."""
+
+import csv
+import io
+import json
+
+import pyarrow.parquet as pq
+import pytest
+from fastapi.testclient import TestClient
+
+from app.jobs.safe_csv import escape_formulas
+from core.artifacts import ArtifactStore
+from core.db.base import db_now
+from core.db.repositories.models import ModelRepository, NewModel
+from core.db.session import Database
+from core.ids import JobId
+from core.label_files import UNASKED, LabelEntry, Role
+from core.lifecycle import Stage
+from tests.app.jobs.parts import (
+    TRAIN_OUTPUT,
+    add_job,
+    answered,
+    evaluate_output,
+    finish_stages,
+    label_output,
+    store_dataset,
+)
+from tests.factories import TENANT
+
+FORMULA = '=HYPERLINK("http://x","y")'
+TEXTS = [FORMULA, 'a,"b"\nc', "plain é"] + [f"text {place}" for place in range(4200)]
+ENTRIES = [
+    answered("billing", 0.9),
+    answered("tech", 0.7),
+    LabelEntry(Role.EXCLUDED, UNASKED),
+] + [answered("tech", 0.6) for _ in range(4200)]
+
+
+@pytest.fixture
+def labelled(database: Database, artifacts: ArtifactStore) -> JobId:
+    """A job whose label stage is done, over more than one row group."""
+    dataset = store_dataset(database, artifacts, texts=TEXTS)
+    job_id = add_job(database, dataset_id=dataset)
+    finish_stages(database, job_id, {Stage.LABEL: label_output(artifacts, ENTRIES)}, ended=False)
+    return job_id
+
+
+class TestLabels:
+    def test_a_page_shows_texts_beside_their_labels(
+        self, client: TestClient, labelled: JobId
+    ) -> None:
+        page = client.get(f"/jobs/{labelled}/labels", params={"limit": 3}).json()
+        assert [entry["text"] for entry in page["data"]] == TEXTS[:3]
+        assert [entry["label"] for entry in page["data"]] == ["billing", "tech", None]
+        first, _, unasked = page["data"]
+        assert first["probabilities"] == pytest.approx({"billing": 0.9, "tech": 0.1})
+        assert (unasked["status"], unasked["confidence"]) == ("unasked", None)
+        assert page["has_more"]
+
+    def test_pages_cross_row_groups_and_end(self, client: TestClient, labelled: JobId) -> None:
+        page = client.get(f"/jobs/{labelled}/labels", params={"after": "4090"}).json()
+        assert [entry["index"] for entry in page["data"]] == list(range(4091, 4191))
+        last = client.get(f"/jobs/{labelled}/labels", params={"after": "4199"}).json()
+        assert [entry["text"] for entry in last["data"]] == TEXTS[4200:]
+        assert not last["has_more"]
+        beyond = client.get(f"/jobs/{labelled}/labels", params={"after": "5000"}).json()
+        assert (beyond["data"], beyond["has_more"], beyond["last_id"]) == ([], False, None)
+
+    def test_they_are_not_there_before_the_label_stage_is_done(
+        self, client: TestClient, database: Database
+    ) -> None:
+        answer = client.get(f"/jobs/{add_job(database)}/labels")
+        assert (answer.status_code, answer.json()["code"]) == (409, "labels-not-ready")
+
+    def test_they_go_with_their_dataset(
+        self, client: TestClient, database: Database, artifacts: ArtifactStore
+    ) -> None:
+        dataset = store_dataset(database, artifacts, deleted_at=db_now())
+        job_id = add_job(database, dataset_id=dataset)
+        finish_stages(database, job_id, {Stage.LABEL: label_output(artifacts, [])})
+        answer = client.get(f"/jobs/{job_id}/labels")
+        assert (answer.status_code, answer.json()["code"]) == (410, "gone")
+
+    @pytest.mark.parametrize("cursor", ["x", "-1", "9" * 30, "٣"])
+    def test_a_forged_cursor_is_refused(
+        self, client: TestClient, labelled: JobId, cursor: str
+    ) -> None:
+        answer = client.get(f"/jobs/{labelled}/labels", params={"after": cursor})
+        assert (answer.status_code, answer.json()["code"]) == (400, "invalid-cursor")
+
+
+class TestExport:
+    def test_json_lines_are_exact(self, client: TestClient, labelled: JobId) -> None:
+        answer = client.get(f"/jobs/{labelled}/labels", params={"format": "jsonl"})
+        rows = [json.loads(line) for line in answer.text.splitlines()]
+        assert [row["text"] for row in rows] == TEXTS
+        assert rows[0]["confidence"] == 0.9
+        assert answer.headers["content-type"] == "application/jsonl"
+        expected = f'attachment; filename="{labelled}-labels.jsonl"'
+        assert answer.headers["content-disposition"] == expected
+
+    def test_csv_defuses_formulas_unless_told_not_to(
+        self, client: TestClient, labelled: JobId
+    ) -> None:
+        safe = _csv(client.get(f"/jobs/{labelled}/labels", params={"format": "csv"}).text)
+        exact = _csv(
+            client.get(
+                f"/jobs/{labelled}/labels", params={"format": "csv", "safe_csv": "false"}
+            ).text
+        )
+        assert [row["text"] for row in safe] == ["'" + FORMULA, *TEXTS[1:]]
+        assert [row["text"] for row in exact] == TEXTS
+        assert [row["label"] for row in safe[:3]] == ["billing", "tech", ""]
+
+    def test_parquet_is_exact_and_typed(self, client: TestClient, labelled: JobId) -> None:
+        answer = client.get(f"/jobs/{labelled}/labels", params={"format": "parquet"})
+        table = pq.read_table(io.BytesIO(answer.content))
+        assert table["text"].to_pylist() == TEXTS
+        assert table["confidence"].to_pylist()[:3] == [0.9, 0.7, None]
+        assert dict(table["probabilities"].to_pylist()[1]) == pytest.approx(
+            {"billing": 0.3, "tech": 0.7}
+        )
+
+    def test_other_formats_are_refused(self, client: TestClient, labelled: JobId) -> None:
+        answer = client.get(f"/jobs/{labelled}/labels", params={"format": "xlsx"})
+        assert (answer.status_code, answer.json()["code"]) == (422, "validation-error")
+
+
+class TestEscapeFormulas:
+    @pytest.mark.parametrize(
+        ("cell", "safe"),
+        [
+            ("=cmd|' /C calc'!A0", "'=cmd|' /C calc'!A0"),
+            (" =1+1", "' =1+1"),
+            ("\u00a0=1", "'\u00a0=1"),
+            ("\u200b=1", "'\u200b=1"),
+            ("first\n=1", "first\n'=1"),
+            ("first\r\n  @x", "first\r\n'  @x"),
+            ("+1", "'+1"),
+            ("-1", "'-1"),
+            ("\uff1d1", "'\uff1d1"),
+            ("\tx", "'\tx"),
+            ("a=b", "a=b"),
+            ("plain", "plain"),
+            ("", ""),
+        ],
+    )
+    def test_each_line_that_could_calculate_gets_an_apostrophe(self, cell: str, safe: str) -> None:
+        assert escape_formulas(cell) == safe
+
+
+class TestReport:
+    def test_it_puts_together_what_the_stages_left(
+        self, client: TestClient, database: Database, artifacts: ArtifactStore
+    ) -> None:
+        job_id = _evaluated(database, artifacts, with_gold=True)
+        with database.write() as session:
+            model = ModelRepository(session).register(
+                TENANT,
+                NewModel(
+                    name="tickets",
+                    job_id=job_id,
+                    artifact="6" * 64,
+                    labels=["billing", "tech"],
+                    base_model="minilm",
+                    metrics={},
+                    export={"parity": {"max_difference": 1e-6}},
+                    size_bytes=10,
+                ),
+            )
+        report = client.get(f"/jobs/{job_id}/report").json()
+        assert (report["object"], report["job_id"]) == ("report", job_id)
+        assert report["teacher"]["kind"] == "few_shot"
+        assert report["teacher"]["answers"]["asked"] == 40
+        assert report["teacher"]["evaluation"]["macro_f1"]["value"] == 0.8
+        assert report["student"]["evaluation"]["agreement_with_teacher"] == 0.9
+        assert report["student"]["held_out_agreement"] == {"value": 0.95, "rows": 20}
+        assert report["training"] == {
+            "pool": 36,
+            "unique_samples": 18,
+            "gradient_samples": 28,
+            "steps": 4,
+            "forwards": 100,
+            "epochs": 2.5,
+            "stop_reason": "completed",
+            "ended": "finished",
+            "held_out_score": 0.75,
+            "seconds": 20.25,
+        }
+        assert report["selection"] == {
+            "kind": "llkd",
+            "seen": 90,
+            "kept": 30,
+            "kept_fraction": 0.3333,
+            "unique_fraction": 0.5,
+        }
+        assert report["export"]["model_id"] == model.id
+
+    def test_without_gold_nothing_is_claimed(
+        self, client: TestClient, database: Database, artifacts: ArtifactStore
+    ) -> None:
+        report = client.get(
+            f"/jobs/{_evaluated(database, artifacts, with_gold=False)}/report"
+        ).json()
+        assert report["teacher"]["evaluation"] is None
+        assert report["student"]["evaluation"] is None
+        assert report["export"] is None
+
+    def test_it_is_not_there_before_the_evaluate_stage_is_done(
+        self, client: TestClient, labelled: JobId
+    ) -> None:
+        answer = client.get(f"/jobs/{labelled}/report")
+        assert (answer.status_code, answer.json()["code"]) == (409, "report-not-ready")
+
+
+def _evaluated(database: Database, artifacts: ArtifactStore, *, with_gold: bool) -> JobId:
+    job_id = add_job(database)
+    outputs = {
+        Stage.LABEL: label_output(artifacts, []),
+        Stage.TRAIN: TRAIN_OUTPUT,
+        Stage.EVALUATE: evaluate_output(with_gold=with_gold),
+    }
+    finish_stages(database, job_id, outputs)
+    return job_id
+
+
+def _csv(content: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(content, newline="")))

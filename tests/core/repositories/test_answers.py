@@ -1,0 +1,105 @@
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+from sqlalchemy import func, select
+
+from core.db.repositories import answers
+from core.db.repositories.answers import AnswerRepository
+from core.db.session import Database
+from core.db.tables import TeacherAnswerRow
+from core.ids import TenantId
+from tests.factories import TENANT
+
+OTHER = TenantId("other")
+
+
+def make_answer(key: str, **given: object) -> TeacherAnswerRow:
+    values: dict[str, object] = {
+        "key": key,
+        "status": "answered",
+        "label": "billing",
+        "probabilities": [0.1 + 0.2, 0.7],
+        "confidence": 0.7,
+        "confidence_source": "logprobs",
+        "model": "teacher-1",
+    }
+    return TeacherAnswerRow(**values | given)
+
+
+class TestAnswers:
+    def test_an_answer_comes_back_unrounded(self, database: Database) -> None:
+        with database.write() as session:
+            AnswerRepository(session).store(TENANT, [make_answer("a", cost_micros=12)])
+        with database.read() as session:
+            found = AnswerRepository(session).find(TENANT, ["a", "b", "a"])
+        assert list(found) == ["a"]
+        answer = found["a"]
+        assert answer.probabilities == [0.1 + 0.2, 0.7]
+        assert (answer.cost_micros, answer.tokens_in) == (12, 0)
+        assert answer.created_at.tzinfo is not None
+
+    def test_a_refusal_has_no_label_and_no_probabilities(self, database: Database) -> None:
+        refused = make_answer(
+            "a", status="refused", label=None, probabilities=None, confidence=None
+        )
+        with database.write() as session:
+            AnswerRepository(session).store(TENANT, [refused])
+            absent = select(func.count()).where(TeacherAnswerRow.probabilities.is_(None))
+            assert session.scalars(absent).one() == 1
+
+    def test_the_first_answer_stays(self, database: Database) -> None:
+        with database.write() as session:
+            repository = AnswerRepository(session)
+            repository.store(TENANT, [make_answer("a", label="billing")])
+            repository.store(TENANT, [make_answer("a", label="tech"), make_answer("b")])
+        with database.read() as session:
+            found = AnswerRepository(session).find(TENANT, ["a", "b"])
+        assert found["a"].label == "billing"
+        assert set(found) == {"a", "b"}
+
+    def test_tenants_do_not_share_answers(self, database: Database) -> None:
+        with database.write() as session:
+            repository = AnswerRepository(session)
+            repository.store(TENANT, [make_answer("a", label="billing")])
+            repository.store(OTHER, [make_answer("a", label="tech")])
+            assert repository.find(TENANT, ["a"])["a"].label == "billing"
+            assert repository.find(OTHER, ["a"])["a"].label == "tech"
+
+    def test_nothing_asked_or_stored_is_no_error(self, database: Database) -> None:
+        with database.write() as session:
+            AnswerRepository(session).store(TENANT, [])
+            assert AnswerRepository(session).find(TENANT, []) == {}
+
+    def test_more_than_one_statement_can_hold(
+        self, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(answers, "KEYS_AT_ONCE", 7)
+        monkeypatch.setattr(answers, "ROWS_AT_ONCE", 9)
+        keys = [f"key-{number:03d}" for number in range(50)]
+        with database.write() as session:
+            AnswerRepository(session).store(TENANT, [make_answer(key) for key in keys])
+        with database.read() as session:
+            assert set(AnswerRepository(session).find(TENANT, keys)) == set(keys)
+
+    def test_full_statements_are_within_the_databases_limits(self, database: Database) -> None:
+        keys = [f"key-{number:05d}" for number in range(answers.KEYS_AT_ONCE + 1)]
+        with database.write() as session:
+            repository = AnswerRepository(session)
+            repository.store(TENANT, [make_answer(key) for key in keys])
+            assert len(repository.find(TENANT, keys)) == len(keys)
+
+    def test_writers_of_the_same_keys_do_not_wait_in_a_circle(self, database: Database) -> None:
+        keys = [f"key-{number:03d}" for number in range(300)]
+        gate = Barrier(4)
+
+        def store(turn: int) -> None:
+            ordered = keys if turn % 2 else keys[::-1]
+            gate.wait(timeout=10)
+            with database.write() as session:
+                AnswerRepository(session).store(TENANT, [make_answer(key) for key in ordered])
+
+        with ThreadPoolExecutor(4) as threads:
+            list(threads.map(store, range(4)))
+        with database.read() as session:
+            assert len(AnswerRepository(session).find(TENANT, keys)) == len(keys)

@@ -1,0 +1,76 @@
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from core.dataset_files import ROWS_SCHEMA, count_rows, iter_batches, read_page
+
+ROWS = 10
+GROUP = 4
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Ten rows in groups of 4, 4 and 2."""
+    rows = [
+        {"text": f"text {number}", "copies": 1, "line": number + 2, "gold": None}
+        for number in range(ROWS)
+    ]
+    file = tmp_path / "rows.parquet"
+    pq.write_table(pa.Table.from_pylist(rows, schema=ROWS_SCHEMA), file, row_group_size=GROUP)
+    return file
+
+
+class TestReadPage:
+    @pytest.mark.parametrize(
+        ("offset", "limit"),
+        [(0, 1), (0, 4), (0, 10), (3, 2), (4, 4), (3, 6), (9, 1), (9, 5), (0, 100)],
+    )
+    def test_a_page_is_that_part_of_the_file(self, path: Path, offset: int, limit: int) -> None:
+        page = read_page(path, offset=offset, limit=limit)
+        wanted = range(offset, min(offset + limit, ROWS))
+        assert [entry["index"] for entry in page] == list(wanted)
+        assert [entry["text"] for entry in page] == [f"text {number}" for number in wanted]
+
+    def test_an_entry_has_every_column_and_its_place(self, path: Path) -> None:
+        [entry] = read_page(path, offset=5, limit=1)
+        assert entry == {
+            "index": 5,
+            "text": "text 5",
+            "copies": 1,
+            "line": 7,
+            "gold": None,
+            "teacher_label": None,
+            "teacher_confidence": None,
+            "teacher_probabilities": None,
+        }
+
+    def test_beyond_the_end_is_an_empty_page(self, path: Path) -> None:
+        assert read_page(path, offset=10, limit=5) == []
+        assert read_page(path, offset=1000, limit=5) == []
+
+    def test_only_the_groups_of_the_page_are_read(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        read: list[int] = []
+        original = pq.ParquetFile.read_row_group
+
+        def noted(file: pq.ParquetFile, group: int) -> pa.Table:
+            read.append(group)
+            return original(file, group)
+
+        monkeypatch.setattr(pq.ParquetFile, "read_row_group", noted)
+        read_page(path, offset=5, limit=2)
+        assert read == [1]
+
+
+class TestWholeFile:
+    def test_rows_are_counted_from_the_footer(self, path: Path) -> None:
+        assert count_rows(path) == ROWS
+
+    def test_batches_hold_all_rows_once_in_order(self, path: Path) -> None:
+        batches = list(iter_batches(path, columns=["text", "line"], size=3))
+        assert max(len(batch) for batch in batches) == 3
+        rows = [row for batch in batches for row in batch]
+        assert rows == [{"text": f"text {n}", "line": n + 2} for n in range(ROWS)]

@@ -1,0 +1,139 @@
+"""The demo from its first line to its exit code, against a service that follows a script."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from demo import __main__ as demo
+from demo import watching
+from demo.api_client import ApiClient
+from demo.service import Service
+from tests.demo import recorded
+
+
+class ScriptedService:
+    """Answers as the contract says; jobs end in `ending` at once."""
+
+    def __init__(self, *, ending: str = "succeeded") -> None:
+        self.ending = ending
+        self.uploads: list[bytes] = []
+        self.specs: list[recorded.Json] = []
+        self.cancelled: list[str] = []
+        self.left_over: list[str] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        request.read()
+        path = request.url.path
+        if request.method == "GET":
+            return self._told(path, request)
+        if path == "/datasets":
+            self.uploads.append(request.content)
+            body = {"id": f"ds_{len(self.uploads)}", "statistics": {"unique": 3000}}
+            return httpx.Response(201, json=body)
+        if path == "/jobs":
+            self.specs.append(json.loads(request.content))
+            return httpx.Response(202, json={"id": f"job_{len(self.specs)}"})
+        if path == "/predict":
+            return httpx.Response(200, json={"data": [self._prediction()] * 3})
+        assert path.endswith("/cancel")
+        self.cancelled.append(path.split("/")[2])
+        return httpx.Response(200, json={})
+
+    def _told(self, path: str, request: httpx.Request) -> httpx.Response:
+        if path == "/jobs":
+            running = request.url.params["state"] == "running"
+            left = [{"id": job} for job in self.left_over] if running else []
+            return httpx.Response(200, json={"data": left})
+        if path.endswith("/report"):
+            everything = path.split("/")[2] == "job_2"
+            report = recorded.report(student_f1=0.70, gradient=9000) if everything else None
+            return httpx.Response(200, json=report or recorded.report(student_f1=0.78))
+        error = None if self.ending == "succeeded" else {"detail": "the disk is full"}
+        job = recorded.job(state=self.ending, error=error)
+        return httpx.Response(200, json={**job, "id": path.split("/")[2]})
+
+    def _prediction(self) -> recorded.Json:
+        return {"label": "refund", "score": 0.9, "scores": [{"label": "refund", "score": 0.9}]}
+
+
+def run(
+    script: ScriptedService, monkeypatch: pytest.MonkeyPatch, folder: Path, *options: str
+) -> int:
+    @contextmanager
+    def no_processes(data_dir: Path, **_: Any) -> Iterator[Service]:
+        yield Service("http://service", data_dir, {})
+
+    connect = partial(ApiClient, transport=httpx.MockTransport(script))
+    monkeypatch.setattr(demo, "running_service", no_processes)
+    monkeypatch.setattr(demo, "ApiClient", connect)
+    monkeypatch.setattr(watching, "POLL_EVERY_S", 0.0)
+    return demo.main(["--data-dir", str(folder), *options])
+
+
+class TestDemo:
+    def test_it_compares_two_jobs_on_one_dataset_and_predicts(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        tmp_path: Path,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        script = ScriptedService()
+        assert run(script, monkeypatch, tmp_path) == 0
+        assert [spec["selection"]["kind"] for spec in script.specs] == ["llkd", "all"]
+        assert {spec["dataset_id"] for spec in script.specs} == {"ds_1"}
+        assert {spec["evaluation"]["dataset_id"] for spec in script.specs} == {"ds_2"}
+        shown = capsys.readouterr().out
+        for expected in (
+            "1,200 of 3,200 teacher answers",
+            "student, all pseudo-labels",
+            "8.0 points above",
+            "→ refund 0.90",
+            '"model": "model_01"',
+            "./run up",
+        ):
+            assert expected in shown
+
+    def test_no_gold_label_leaves_with_the_training_texts(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        script = ScriptedService()
+        run(script, monkeypatch, tmp_path)
+        pool, gold = script.uploads
+        assert b'"label"' not in pool
+        assert b"label_column" not in pool
+        assert b'"label": "delivery"' in gold
+
+    def test_a_failed_job_fails_the_demo_and_says_why(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        tmp_path: Path,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        assert run(ScriptedService(ending="failed"), monkeypatch, tmp_path) == 1
+        assert "the disk is full" in capsys.readouterr().out
+
+    def test_an_interrupt_cancels_the_job_that_runs(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        script = ScriptedService()
+
+        def interrupted(*_: Any, **__: Any) -> recorded.Json:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(demo, "follow", interrupted)
+        assert run(script, monkeypatch, tmp_path) == 130
+        assert script.cancelled == ["job_1"]
+
+    def test_a_job_left_by_a_killed_run_is_cancelled_first(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        script = ScriptedService()
+        script.left_over = ["job_old"]
+        assert run(script, monkeypatch, tmp_path) == 0
+        assert script.cancelled == ["job_old"]

@@ -1,0 +1,61 @@
+"""Valid rows; a test states only what matters to it."""
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from core.db.base import db_now
+from core.db.tables import DatasetRow, JobRow
+from core.ids import TenantId, new_dataset_id, new_job_id
+from core.lifecycle import JobState, Queue
+
+TENANT = TenantId("default")
+LEASE = timedelta(seconds=30)
+
+
+def make_dataset(session: Session, **given: Any) -> DatasetRow:
+    """A dataset of three texts, whose files need not exist."""
+    values: dict[str, Any] = {
+        "id": new_dataset_id(),
+        "tenant_id": TENANT,
+        "name": "tickets",
+        "request_sha256": "0" * 64,
+        "source_sha256": "1" * 64,
+        "rows_artifact": "2" * 64,
+        "issues_artifact": "3" * 64,
+        "statistics": {"rows": 3},
+        "size_bytes": 100,
+    }
+    dataset = DatasetRow(**values | given)
+    session.add(dataset)
+    session.flush()
+    session.refresh(dataset)
+    return dataset
+
+
+def make_job(session: Session, *, state: JobState = JobState.QUEUED, **given: Any) -> JobRow:
+    """A job in any state, with the attempt, lease and end that such a job has."""
+    values: dict[str, Any] = {
+        "id": new_job_id(),
+        "tenant_id": TENANT,
+        "name": "tickets",
+        "spec": {"labels": [{"name": "billing"}, {"name": "tech"}]},
+        "request_sha256": "0" * 64,
+        "queue": Queue.ANY,
+        "max_wall_seconds": 3600,
+        "state": state,
+    }
+    if state is not JobState.QUEUED:
+        values |= {"attempt": 1, "started_at": db_now(), "deadline_at": db_now(3600)}
+    if state is JobState.RUNNING:
+        values |= {"lease_owner": "worker-1", "lease_until": db_now(LEASE.total_seconds())}
+    if state.is_terminal:
+        values |= {"finished_at": db_now()}
+    if "dataset_id" not in given:
+        values["dataset_id"] = make_dataset(session, tenant_id=given.get("tenant_id", TENANT)).id
+    job = JobRow(**values | given)
+    session.add(job)
+    session.flush()
+    session.refresh(job)
+    return job

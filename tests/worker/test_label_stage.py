@@ -1,0 +1,239 @@
+"""Labelling: every text has exactly one outcome, nothing is bought twice, caps hold."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.db.session import Database
+from core.db.tables import JobEventRow, TeacherAnswerRow
+from core.label_files import UNASKED, iter_labels
+from llkd.errors import TeacherUnusable
+from llkd.types import AnswerStatus, Question, TeacherAnswer
+from tests.worker.corpus import add_dataset, add_distillation, make_rows
+from tests.worker.workshop import Workshop
+from worker.faults import InjectedFault
+from worker.job import Job
+from worker.protocol import Json
+from worker.stages import label as label_stage
+from worker.stages.label import label
+from worker.stop_request import Released
+
+STATUSES = ("answered", "refused", "malformed", "too_long", "missing")
+
+
+class ScriptedTeacher:
+    """Answers by the first word of a text, and remembers what it was asked."""
+
+    fingerprint = "f" * 64
+    model = "scripted"
+    batch_size = 16
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def answer(self, questions: Sequence[Question]) -> list[TeacherAnswer]:
+        self.asked += [question.text for question in questions]
+        return [self._answer(question.text.split()[0]) for question in questions]
+
+    def _answer(self, word: str) -> TeacherAnswer:
+        if word in {status.value for status in AnswerStatus}:
+            return TeacherAnswer(AnswerStatus(word))
+        return TeacherAnswer(AnswerStatus.ANSWERED, label=0, confidence=0.9)
+
+
+@pytest.fixture
+def teacher(monkeypatch: pytest.MonkeyPatch) -> ScriptedTeacher:
+    scripted = ScriptedTeacher()
+    monkeypatch.setattr(label_stage, "build_teacher", lambda spec, source: scripted)
+    return scripted
+
+
+@pytest.fixture
+def workshop(database: Database, tmp_path: Path) -> Workshop:
+    return Workshop(database, tmp_path / "var", tmp_path / "models")
+
+
+def add_job(workshop: Workshop, rows: list[Json], **given: Any) -> None:
+    dataset_id = add_dataset(workshop.database, workshop.data_dir, rows)
+    add_distillation(workshop.database, dataset_id, **given)
+
+
+def entries(job: Job, digest: str) -> list[Json]:
+    return [entry for chunk in iter_labels(job.artifacts.path(digest)) for entry in chunk]
+
+
+class TestCounting:
+    def test_every_row_has_one_outcome(self, workshop: Workshop, teacher: ScriptedTeacher) -> None:
+        rows = make_rows(300, gold=0)
+        for place, status in enumerate(("refused", "malformed", "too_long") * 7):
+            rows[100 + place]["text"] = f"{status} {place}"
+        add_job(workshop, rows)
+        job = workshop.claim()
+        output = label(job, {})
+        counts = output["counts"]
+        assert counts["asked"] == len(rows) == sum(counts[status] for status in STATUSES)
+        assert (counts["refused"], counts["malformed"], counts["too_long"]) == (7, 7, 7)
+        written = Counter(entry["status"] for entry in entries(job, output["labels"]))
+        assert written == {status: counts[status] for status in STATUSES if counts[status]}
+
+    def test_the_file_stands_beside_the_dataset(
+        self, workshop: Workshop, teacher: ScriptedTeacher
+    ) -> None:
+        rows = make_rows(250, gold=0)
+        rows[133]["text"] = "refused this one"
+        add_job(workshop, rows)
+        job = workshop.claim()
+        found = entries(job, label(job, {})["labels"])
+        assert [place for place, entry in enumerate(found) if entry["label"] is None] == [133]
+
+    def test_a_failed_row_is_named_in_the_log(
+        self, workshop: Workshop, teacher: ScriptedTeacher
+    ) -> None:
+        rows = make_rows(250, gold=0)
+        rows[133]["text"] = "malformed"
+        add_job(workshop, rows)
+        label(workshop.claim(), {})
+        with workshop.database.read() as session:
+            failed = session.query(JobEventRow).filter_by(type="teacher.row_failed").all()
+        assert [event.data for event in failed] == [{"row": 133, "status": "malformed"}]
+
+
+class TestBuyingOnce:
+    def test_a_second_job_asks_nothing(self, workshop: Workshop, teacher: ScriptedTeacher) -> None:
+        rows = make_rows(60, gold=0)
+        add_job(workshop, rows)
+        label(workshop.claim(), {})
+        add_job(workshop, rows)
+        job = workshop.claim()
+        counts = label(job, {})["counts"]
+        assert counts["cached"] == counts["asked"] == 60
+        assert len(teacher.asked) == 60
+        assert workshop.row(job.row.id).spent_calls == 0
+
+    def test_a_crash_between_two_batches_loses_none(
+        self, workshop: Workshop, teacher: ScriptedTeacher
+    ) -> None:
+        add_job(workshop, make_rows(100, gold=0))
+        job = workshop.claim(environment={"TESTING": "1", "FAULT": "label.batch:raise:4"})
+        with pytest.raises(InjectedFault):
+            label(job, {})
+        workshop.give_back(job)
+        again = workshop.claim()
+        counts = label(again, {})["counts"]
+        assert len(teacher.asked) == len(set(teacher.asked)) == 100
+        assert (counts["asked"], counts["cached"]) == (100, 48)
+        assert workshop.row(job.row.id).spent_calls == 100
+        assert workshop.row(job.row.id).held_calls == 0
+
+    def test_a_request_to_stop_is_heard_between_two_batches(
+        self, workshop: Workshop, teacher: ScriptedTeacher, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        add_job(workshop, make_rows(100, gold=0))
+        job = workshop.claim()
+        monkeypatch.setattr(job.stop, "_requested", True)
+        with pytest.raises(Released):
+            label(job, {})
+        with workshop.database.read() as session:
+            assert session.query(TeacherAnswerRow).count() == len(teacher.asked)
+
+
+class TestTheCap:
+    def test_it_is_used_up_and_never_passed(
+        self, workshop: Workshop, teacher: ScriptedTeacher
+    ) -> None:
+        add_job(workshop, make_rows(100, gold=0), cap_calls=37)
+        job = workshop.claim()
+        output = label(job, {})
+        assert len(teacher.asked) == 37
+        assert output["budget_reached"]
+        assert output["counts"]["asked"] == 37
+        row = workshop.row(job.row.id)
+        assert (row.spent_calls, row.held_calls) == (37, 0)
+        statuses = Counter(entry["status"] for entry in entries(job, output["labels"]))
+        assert statuses == {"answered": 37, UNASKED: 63}
+
+    def test_reaching_it_is_told_once(self, workshop: Workshop, teacher: ScriptedTeacher) -> None:
+        add_job(workshop, make_rows(100, gold=0), cap_calls=16)
+        label(workshop.claim(), {})
+        with workshop.database.read() as session:
+            assert session.query(JobEventRow).filter_by(type="budget.reached").count() == 1
+
+    def test_answers_that_are_there_cost_nothing(
+        self, workshop: Workshop, teacher: ScriptedTeacher
+    ) -> None:
+        rows = make_rows(40, gold=0)
+        add_job(workshop, rows)
+        label(workshop.claim(), {})
+        add_job(workshop, rows, cap_calls=1)
+        assert not label(workshop.claim(), {})["budget_reached"]
+
+
+class TestAnUnusableTeacher:
+    def test_is_given_up_after_the_first_rows(
+        self, workshop: Workshop, teacher: ScriptedTeacher
+    ) -> None:
+        rows = make_rows(600, gold=0)
+        for place in range(0, 600, 4):
+            rows[place]["text"] = f"malformed {place}"
+        add_job(workshop, rows)
+        with pytest.raises(TeacherUnusable, match="malformed"):
+            label(workshop.claim(), {})
+        assert len(teacher.asked) < 250
+
+    def test_a_missing_provided_answer_is_no_failure(self, workshop: Workshop) -> None:
+        rows = make_rows(400, gold=0)
+        for row in rows[:300]:
+            row["teacher_label"] = row["teacher_confidence"] = None
+        add_job(workshop, rows)
+        counts = label(workshop.claim(), {})["counts"]
+        assert (counts["missing"], counts["answered"]) == (300, 100)
+
+    def test_provided_answers_are_read_with_their_confidence(self, workshop: Workshop) -> None:
+        rows = make_rows(20, gold=0)
+        rows[3] |= {
+            "teacher_label": None,
+            "teacher_confidence": None,
+            "teacher_probabilities": '{"billing": 0.25, "account": 0.75}',
+        }
+        add_job(workshop, rows)
+        job = workshop.claim()
+        found = entries(job, label(job, {})["labels"])
+        assert found[0]["confidence"] == rows[0]["teacher_confidence"]
+        assert (found[3]["label"], found[3]["probabilities"]) == ("account", [0.25, 0.0, 0.75])
+
+
+class TestRoles:
+    def test_gold_rows_measure_and_are_not_trained_on(
+        self, workshop: Workshop, teacher: ScriptedTeacher
+    ) -> None:
+        rows = make_rows(100, gold=15)
+        add_job(workshop, rows)
+        job = workshop.claim()
+        found = entries(job, label(job, {})["labels"])
+        golden = [row["gold"] is not None for row in rows]
+        assert [entry["role"] == "evaluation" for entry in found] == golden
+
+    def test_a_fully_labelled_file_still_has_a_pool(
+        self, workshop: Workshop, teacher: ScriptedTeacher
+    ) -> None:
+        add_job(workshop, make_rows(100, gold=100))
+        job = workshop.claim()
+        roles = Counter(entry["role"] for entry in entries(job, label(job, {})["labels"]))
+        assert roles == {"evaluation": 20, "train": 80}
+
+    def test_a_text_of_the_evaluation_dataset_is_neither_trained_on_nor_asked_twice(
+        self, workshop: Workshop, teacher: ScriptedTeacher
+    ) -> None:
+        measuring = make_rows(30, gold=30, first=1000)
+        other = add_dataset(workshop.database, workshop.data_dir, measuring)
+        add_job(workshop, make_rows(50, gold=10) + measuring[:5], evaluation_dataset_id=other)
+        job = workshop.claim()
+        output = label(job, {})
+        roles = Counter(entry["role"] for entry in entries(job, output["labels"]))
+        assert roles == {"train": 50, "excluded": 5}
+        measured = entries(job, output["evaluation_labels"])
+        assert {entry["role"] for entry in measured} == {"evaluation"}
+        assert len(teacher.asked) == 80

@@ -1,0 +1,140 @@
+"""Training goes on after a break as if there had been none, and loses what it must not keep."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from core.db.session import Database
+from core.lifecycle import Stage
+from llkd.errors import InsufficientLabelDiversity
+from tests.worker.corpus import add_dataset, add_distillation, add_models, make_rows, make_spec
+from tests.worker.workshop import Workshop
+from worker.faults import InjectedFault
+from worker.job import Job
+from worker.protocol import Advanced, CheckpointSaved, Json
+from worker.stages.label import label
+from worker.stages.train import train
+from worker.stop_request import Released
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Sums in one order: equal weights are promised for one number of threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return add_models(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture
+def workshop(sqlite_database: Database, tmp_path: Path, models_dir: Path) -> Workshop:
+    return Workshop(sqlite_database, tmp_path / "var", models_dir)
+
+
+def add_job(workshop: Workshop, rows: list[Json] | None = None, **spec: Any) -> None:
+    dataset_id = add_dataset(workshop.database, workshop.data_dir, rows or make_rows(120, gold=0))
+    add_distillation(workshop.database, dataset_id, spec=make_spec(**spec))
+
+
+def run(job: Job) -> Json:
+    return train(job, {Stage.LABEL: label(job, {})})
+
+
+def undisturbed(workshop: Workshop) -> Json:
+    add_job(workshop)
+    return run(workshop.claim())
+
+
+def crash_at(step: int, *, attempt: int) -> dict[str, str]:
+    return {"TESTING": "1", "FAULT": f"train.step:raise:{step}:{attempt}"}
+
+
+class TestInterruptedTraining:
+    def test_ends_with_the_weights_of_an_undisturbed_one(self, workshop: Workshop) -> None:
+        expected = undisturbed(workshop)
+        add_job(workshop)
+        for attempt, step in enumerate((3, 1, 5), start=1):
+            job = workshop.claim(environment=crash_at(step, attempt=attempt), checkpoint_seconds=0)
+            with pytest.raises(InjectedFault):
+                run(job)
+            workshop.give_back(job)
+        output = run(workshop.claim())
+        assert output["weights_sha256"] == expected["weights_sha256"]
+        assert output["counters"] == expected["counters"]
+        assert output["student"] == expected["student"]
+
+    def test_asked_to_stop_it_saves_and_goes_on_from_there(
+        self, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        expected = undisturbed(workshop)
+        add_job(workshop)
+        job = workshop.claim()
+        outputs = {Stage.LABEL: label(job, {})}
+        monkeypatch.setattr(job.stop, "_requested", True)
+        with pytest.raises(Released):
+            train(job, outputs)
+        workshop.give_back(job)
+        assert job.row.checkpoint is None
+        again = workshop.claim()
+        assert again.row.checkpoint is not None
+        workshop.told.clear()
+        assert run(again)["weights_sha256"] == expected["weights_sha256"]
+
+    def test_from_a_damaged_checkpoint_it_starts_anew(self, workshop: Workshop) -> None:
+        expected = undisturbed(workshop)
+        add_job(workshop)
+        job = workshop.claim(environment=crash_at(4, attempt=1), checkpoint_seconds=0)
+        with pytest.raises(InjectedFault):
+            run(job)
+        workshop.give_back(job)
+        again = workshop.claim()
+        assert again.row.checkpoint is not None
+        weights = next(Path(again.row.checkpoint["uri"]).glob("*.safetensors"))
+        weights.write_bytes(weights.read_bytes()[:-1] + b"\0")
+        assert run(again)["weights_sha256"] == expected["weights_sha256"]
+
+    def test_a_checkpoint_that_was_never_published_is_swept(self, workshop: Workshop) -> None:
+        add_job(workshop)
+        job = workshop.claim(environment=crash_at(6, attempt=1), checkpoint_seconds=0)
+        with pytest.raises(InjectedFault):
+            run(job)
+        saved = [told.pointer for told in workshop.told if isinstance(told, CheckpointSaved)]
+        assert len(saved) > 1
+        # The supervisor heard of the first one only: the others were lost on the way.
+        workshop.told[:] = [CheckpointSaved(saved[0])]
+        workshop.give_back(job)
+        run(workshop.claim())
+        left = [pointer for pointer in saved if Path(pointer["uri"]).exists()]
+        assert left == saved[:1]
+
+
+class TestProgress:
+    def test_it_never_goes_back_and_never_says_done(self, workshop: Workshop) -> None:
+        add_job(workshop)
+        job = workshop.claim()
+        job.progress.enter(Stage.LABEL)
+        run(job)
+        told = [message for message in workshop.told if isinstance(message, Advanced)]
+        numbers = [message.progress for message in told]
+        percents = [message.detail["percent"] for message in told]
+        assert numbers == sorted(numbers)
+        assert percents == sorted(percents)
+        assert percents[-1] < 100
+
+
+class TestTooLittleToLearnFrom:
+    def test_one_label_alone_is_refused_with_its_histogram(self, workshop: Workshop) -> None:
+        rows = make_rows(60, gold=0)
+        for place, row in enumerate(rows):
+            row["teacher_label"] = "billing" if place > 6 else "account"
+        add_job(workshop, rows)
+        with pytest.raises(InsufficientLabelDiversity, match=r"billing: 53, account: 7"):
+            run(workshop.claim())

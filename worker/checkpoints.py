@@ -1,0 +1,75 @@
+"""When a training is saved, and where it goes on from after a break."""
+
+import shutil
+import time
+
+import structlog
+
+from core.lifecycle import EventType
+from llkd.checkpoint import CheckpointPointer, read_checkpoint, write_checkpoint
+from llkd.errors import CheckpointDamaged
+from llkd.students.base import Student
+from llkd.training_state import TrainingState
+from worker.job import Job
+from worker.protocol import CheckpointSaved
+
+log = structlog.get_logger(__name__)
+
+
+class Checkpoints:
+    """One attempt's checkpoints of one training.
+
+    Each attempt writes into a folder of its own, so a ghost can never touch what the
+    attempt after it wrote. The supervisor publishes a pointer, and only then deletes
+    the checkpoint that was published before it.
+    """
+
+    def __init__(self, job: Job, student: Student) -> None:
+        self._job = job
+        self._student = student
+        self._root = job.assignment.checkpoints_dir
+        self._saved_at = time.monotonic()
+
+    def resume(self) -> TrainingState | None:
+        """Restore the student from the published checkpoint; None to start from the beginning."""
+        published = self._job.row.checkpoint
+        state = None
+        if published is not None:
+            try:
+                state = read_checkpoint(
+                    CheckpointPointer.from_json(published), student=self._student
+                )
+            except CheckpointDamaged as error:
+                log.warning("checkpoint_damaged", reason=str(error))
+            else:
+                log.info("training_resumed", step=published["step"])
+        self._sweep(keep=None if published is None else published["uri"])
+        return state
+
+    def save_if_due(self, state: TrainingState) -> None:
+        if time.monotonic() - self._saved_at >= self._job.assignment.checkpoint_seconds:
+            self.save(state)
+
+    def save(self, state: TrainingState) -> None:
+        """Write a checkpoint and have its pointer published."""
+        pointer = write_checkpoint(
+            self._root / str(self._job.assignment.attempt),
+            attempt=self._job.assignment.attempt,
+            student=self._student,
+            state=state,
+        )
+        # The disk knows it, nobody else does: what a crash here leaves is swept later.
+        self._job.faults.reach("train.checkpoint")
+        self._job.tell(CheckpointSaved(pointer.to_json()))
+        self._job.book.tell_sometimes(EventType.CHECKPOINT_SAVED, step=pointer.step)
+        self._saved_at = time.monotonic()
+
+    def _sweep(self, *, keep: str | None) -> None:
+        """Delete what earlier attempts left, but for the published checkpoint."""
+        if not self._root.is_dir():
+            return
+        for folder in self._root.iterdir():
+            if int(folder.name) < self._job.assignment.attempt:
+                for checkpoint in folder.iterdir():
+                    if str(checkpoint) != keep:
+                        shutil.rmtree(checkpoint, ignore_errors=True)

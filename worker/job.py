@@ -1,0 +1,98 @@
+"""What every stage is given: the job's spec and files, and where to write and tell."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy.engine import make_url
+from sqlalchemy.orm import Session
+
+from core.artifacts import ArtifactStore
+from core.db.repositories.datasets import DatasetRepository
+from core.db.repositories.jobs import JobRepository
+from core.db.session import Database
+from core.db.tables import DatasetRow, JobRow
+from core.ids import DatasetId, JobId, TenantId
+from llkd.errors import LlkdError
+from llkd.specs import DistillationSpec
+from worker.book import JobBook
+from worker.durability import durably
+from worker.faults import FaultPoints
+from worker.progress import Progress
+from worker.protocol import Assignment, Message
+from worker.stop_request import StopRequest
+
+
+class DatasetGone(LlkdError):
+    """A dataset that the job reads was deleted."""
+
+    code = "dataset-gone"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One attempt at one job, as its stages see it."""
+
+    row: JobRow
+    spec: DistillationSpec
+    dataset: DatasetRow
+    evaluation_dataset: DatasetRow | None
+    assignment: Assignment
+    database: Database
+    artifacts: ArtifactStore
+    book: JobBook
+    progress: Progress
+    stop: StopRequest
+    tell: Callable[[Message], None]
+    faults: FaultPoints
+
+    @property
+    def tenant_id(self) -> TenantId:
+        return self.row.tenant_id
+
+    @property
+    def models_dir(self) -> Path | None:
+        path = self.assignment.models_dir
+        return None if path is None else Path(path)
+
+
+@dataclass(frozen=True)
+class JobRows:
+    """What the database says of a job."""
+
+    job: JobRow
+    dataset: DatasetRow
+    evaluation_dataset: DatasetRow | None
+
+
+def load_rows(database: Database, assignment: Assignment) -> JobRows:
+    """Read them, waiting for the database if need be.
+
+    Raises:
+        DatasetGone: a dataset is no longer there.
+    """
+
+    def read(session: Session) -> JobRows:
+        tenant_id = TenantId(assignment.tenant_id)
+        job = JobRepository(session).get(tenant_id, JobId(assignment.job_id))
+        assert job is not None, "jobs are never deleted"
+        evaluation = job.evaluation_dataset_id
+        return JobRows(
+            job,
+            _dataset(session, tenant_id, job.dataset_id),
+            None if evaluation is None else _dataset(session, tenant_id, evaluation),
+        )
+
+    return durably(database, read)
+
+
+def open_database(assignment: Assignment) -> Database:
+    """One connection is enough: a child does one thing at a time."""
+    return Database(make_url(assignment.database_url), pool_size=1)
+
+
+def _dataset(session: Session, tenant_id: TenantId, dataset_id: DatasetId) -> DatasetRow:
+    row = DatasetRepository(session).get(tenant_id, dataset_id)
+    if row is None or row.deleted_at is not None:
+        raise DatasetGone(f"The dataset {dataset_id} was deleted.")
+    return row

@@ -1,0 +1,125 @@
+"""What the label stage left, as the arrays that training and evaluation read."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from core.artifacts import ArtifactStore
+from core.dataset_files import ROW_GROUP, iter_batches
+from core.label_files import Role, iter_labels
+from core.lifecycle import Stage
+from llkd.errors import InsufficientLabelDiversity
+from llkd.evaluation import NO_ANSWER
+from llkd.specs import label_key
+from llkd.types import AnswerStatus, FloatArray, IntArray, Pool
+from worker.job import Job
+from worker.protocol import Json
+
+# A class with fewer pseudo-labels cannot be learned, only memorized.
+MIN_CLASSES = 2
+MIN_PER_CLASS = 8
+
+
+@dataclass(frozen=True)
+class GoldRows:
+    """Rows that measure: M texts with their gold labels and the teacher's answers.
+
+    Attributes:
+        gold: [M], in 0..K-1.
+        teacher: [M], the teacher's labels; -1 where it gave none.
+        teacher_confidence: [M]; NaN where unknown.
+    """
+
+    texts: Sequence[str]
+    gold: IntArray
+    teacher: IntArray
+    teacher_confidence: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+
+def load_pool(job: Job, outputs: Mapping[Stage, Json]) -> Pool:
+    """The texts to train on, with their pseudo-labels, in the dataset's order."""
+    texts, labels, confidence = [], [], []
+    index = _index(job)
+    for row, entry in _pairs(
+        job.artifacts, job.dataset.rows_artifact, outputs[Stage.LABEL]["labels"]
+    ):
+        if entry["role"] == Role.TRAIN and entry["status"] == AnswerStatus.ANSWERED:
+            texts.append(row["text"])
+            labels.append(index[label_key(entry["label"])])
+            confidence.append(_number(entry["confidence"]))
+    return Pool(
+        texts,
+        np.array(labels, dtype=np.int64),
+        np.array(confidence, dtype=np.float64),
+        len(index),
+    )
+
+
+def check_diversity(pool: Pool, names: Sequence[str]) -> None:
+    """Refuse a pool that no classifier can be learned from.
+
+    Raises:
+        InsufficientLabelDiversity: with how often each label was given.
+    """
+    counts = np.bincount(pool.labels, minlength=pool.class_count)
+    if (counts >= MIN_PER_CLASS).sum() < MIN_CLASSES:
+        histogram = ", ".join(
+            f"{name}: {count}" for name, count in zip(names, counts.tolist(), strict=True) if count
+        )
+        raise InsufficientLabelDiversity(
+            f"Training needs at least {MIN_CLASSES} labels with {MIN_PER_CLASS} texts each; "
+            f"the teacher gave {histogram or 'none'}."
+        )
+
+
+def load_gold(job: Job, outputs: Mapping[Stage, Json]) -> GoldRows:
+    """The rows that measure: of the evaluation dataset, or of the dataset itself."""
+    output = outputs[Stage.LABEL]
+    if job.evaluation_dataset is None:
+        files = job.dataset.rows_artifact, output["labels"]
+    else:
+        files = job.evaluation_dataset.rows_artifact, output["evaluation_labels"]
+    texts, gold, teacher, confidence = [], [], [], []
+    index = _index(job)
+    for row, entry in _pairs(job.artifacts, *files):
+        if entry["role"] == Role.EVALUATION and label_key(row["gold"]) in index:
+            answered = entry["label"] is not None
+            texts.append(row["text"])
+            gold.append(index[label_key(row["gold"])])
+            teacher.append(index[label_key(entry["label"])] if answered else NO_ANSWER)
+            confidence.append(_number(entry["confidence"]))
+    return GoldRows(
+        texts,
+        np.array(gold, dtype=np.int64),
+        np.array(teacher, dtype=np.int64),
+        np.array(confidence, dtype=np.float64),
+    )
+
+
+def _pairs(
+    artifacts: ArtifactStore, rows: str, labels: str
+) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Each row of a dataset with its entry of the label file."""
+    batches = zip(
+        iter_batches(artifacts.path(rows), columns=["text", "gold"], size=ROW_GROUP),
+        iter_labels(artifacts.path(labels)),
+        strict=True,
+    )
+    for texts, entries in batches:
+        yield from zip(texts, entries, strict=True)
+
+
+def _index(job: Job) -> dict[str, int]:
+    return {label_key(name): place for place, name in enumerate(job.spec.label_names)}
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else value
+
+
+__all__ = ["GoldRows", "check_diversity", "load_gold", "load_pool"]

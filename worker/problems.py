@@ -1,0 +1,35 @@
+"""How a failed job tells what went wrong: an RFC 9457 problem document in its row."""
+
+from llkd.errors import LlkdError
+from worker.protocol import Json
+
+# A job has no HTTP exchange; the status says whose the fault is, as it would in one.
+STATUS_OF_CODE = {"deadline-exceeded": 504, "export-mismatch": 500, "distillation-failed": 500}
+UNPROCESSABLE = 422
+
+
+def problem(code: str, *, title: str, detail: str, stage: str) -> Json:
+    """A problem document as the API's own errors are, with the stage it happened in."""
+    return {
+        "type": f"/problems/{code}",
+        "title": title,
+        "status": STATUS_OF_CODE.get(code, UNPROCESSABLE),
+        "detail": detail,
+        "code": code,
+        "stage": stage,
+    }
+
+
+def method_failed(error: LlkdError, *, stage: str) -> Json:
+    """The method cannot go on; its message is written for a person."""
+    title = error.code.replace("-", " ").capitalize()
+    return problem(error.code, title=title, detail=str(error), stage=stage)
+
+
+def deadline_passed(stage: str) -> Json:
+    return problem(
+        "deadline-exceeded",
+        title="Deadline exceeded",
+        detail=f"The job reached its max_wall_seconds during stage {stage}.",
+        stage=stage,
+    )

@@ -1,0 +1,146 @@
+"""What a supervisor and its child say to each other: one assignment down, JSON lines up."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from core.db.repositories.engine import Claim
+from core.ids import JobId
+
+Json = dict[str, Any]
+
+# Exit codes. 75 is EX_TEMPFAIL of sysexits.h: not done, and no fault of the job.
+EXIT_DONE = 0
+EXIT_FAILED = 1
+EXIT_CRASHED = 70
+EXIT_RELEASED = 75
+EXIT_GHOST = 76
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """All that a child is told; it reads no environment and no settings of its own.
+
+    Attributes:
+        supervisor_pid: whose death is the child's death.
+        database_url: with its password, hence by pipe, never on a command line.
+    """
+
+    tenant_id: str
+    job_id: str
+    attempt: int
+    supervisor_pid: int
+    database_url: str
+    data_dir: str
+    models_dir: str | None
+    allowed_models: tuple[str, ...]
+    threads: int
+    checkpoint_seconds: float
+
+    @property
+    def claim(self) -> Claim:
+        return Claim(JobId(self.job_id), self.attempt)
+
+    @property
+    def artifacts_dir(self) -> Path:
+        return Path(self.data_dir) / "artifacts"
+
+    @property
+    def checkpoints_dir(self) -> Path:
+        return checkpoints_dir(Path(self.data_dir), self.job_id)
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "Assignment":
+        fields = json.loads(text)
+        return cls(**{**fields, "allowed_models": tuple(fields["allowed_models"])})
+
+
+def checkpoints_dir(data_dir: Path, job_id: str) -> Path:
+    """Where a job's checkpoints stand; the whole folder goes when the job ends."""
+    return data_dir / "checkpoints" / job_id
+
+
+@dataclass(frozen=True)
+class Advanced:
+    """Work was done: `progress` counts it, `detail` tells a person."""
+
+    progress: int
+    detail: Json
+
+
+@dataclass(frozen=True)
+class CheckpointSaved:
+    """A checkpoint is on disk; nobody finds it before the pointer is in the job's row."""
+
+    pointer: Json
+
+
+@dataclass(frozen=True)
+class Succeeded:
+    result: Json
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The job cannot succeed; `problem` is what its row will say."""
+
+    problem: Json
+
+
+@dataclass(frozen=True)
+class Crashed:
+    """Something unforeseen: where, and its type. Never its message, which may quote a text."""
+
+    where: str
+
+
+Message = Advanced | CheckpointSaved | Succeeded | Failed | Crashed
+
+
+def encode(message: Message) -> bytes:
+    """One line."""
+    body = {"kind": type(message).__name__, **asdict(message)}
+    return json.dumps(body, separators=(",", ":")).encode() + b"\n"
+
+
+def decode(line: bytes) -> Message:
+    """Read one line.
+
+    Raises:
+        ValueError: the line is not a message.
+    """
+    try:
+        body = json.loads(line)
+        kind = _KINDS[body.pop("kind")]
+        message: Message = kind(**body)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"not a message: {line[:80]!r}") from error
+    return message
+
+
+_KINDS: dict[str, type[Message]] = {
+    kind.__name__: kind for kind in (Advanced, CheckpointSaved, Succeeded, Failed, Crashed)
+}
+
+__all__ = [
+    "EXIT_CRASHED",
+    "EXIT_DONE",
+    "EXIT_FAILED",
+    "EXIT_GHOST",
+    "EXIT_RELEASED",
+    "Advanced",
+    "Assignment",
+    "CheckpointSaved",
+    "Crashed",
+    "Failed",
+    "Json",
+    "Message",
+    "Succeeded",
+    "checkpoints_dir",
+    "decode",
+    "encode",
+]

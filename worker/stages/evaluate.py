@@ -1,0 +1,108 @@
+"""The third stage: teacher and student against gold, and against each other."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from core.lifecycle import EventType, Stage
+from llkd.evaluation import EvaluationReport, evaluate
+from llkd.held_out import split_held_out
+from llkd.students.base import Student
+from llkd.types import FloatArray, Pool
+from worker.job import Job
+from worker.pool import GoldRows, load_gold, load_pool
+from worker.protocol import Json
+from worker.trained import load_trained, unpacked
+
+TEXTS_AT_ONCE = 256
+
+
+def evaluate_student(job: Job, outputs: Mapping[Stage, Json]) -> Json:
+    """Measure on gold rows if there are any, and on the held-out slice in any case.
+
+    Held-out texts were not trained on, but they decided when training stopped, and their
+    labels are the teacher's surest: agreement on them is a hopeful figure, and only gold
+    says how often anyone is right.
+    """
+    gold = load_gold(job, outputs)
+    _, held_out = split_held_out(load_pool(job, outputs), seed=job.spec.training.seed)
+    job.progress.expect(len(gold) + (0 if held_out is None else len(held_out)))
+    with unpacked(job.artifacts, outputs[Stage.TRAIN]["student"]) as folder:
+        student = load_trained(folder, job.spec)
+    measured = _against_gold(job, student, gold)
+    agreement = _against_teacher(job, student, held_out, done=len(gold))
+    report = {
+        "gold_rows": len(gold),
+        "gold_source": _gold_source(job) if len(gold) else None,
+        "teacher": measured["teacher"].to_json() if measured else None,
+        "student": measured["student"].to_json() if measured else None,
+        "held_out_agreement": agreement,
+        "labels": outputs[Stage.LABEL]["counts"],
+        "training": {
+            key: outputs[Stage.TRAIN][key]
+            for key in ("pool_size", "counters", "held_out_score", "ended")
+        },
+    }
+    metrics = _metrics(measured, agreement)
+    job.book.tell(EventType.EVALUATION_METRICS, **metrics)
+    return {"report": report, "metrics": metrics}
+
+
+def _against_gold(job: Job, student: Student, gold: GoldRows) -> dict[str, EvaluationReport]:
+    if not len(gold):
+        return {}
+    probabilities = _predict(job, student, gold.texts, done=0)
+    common: dict[str, Any] = {
+        "gold": gold.gold,
+        "labels": job.spec.label_names,
+        "seed": job.spec.training.seed,
+    }
+    return {
+        "teacher": evaluate(predicted=gold.teacher, confidence=gold.teacher_confidence, **common),
+        "student": evaluate(
+            predicted=probabilities.argmax(axis=1),
+            confidence=probabilities.max(axis=1),
+            teacher=gold.teacher,
+            **common,
+        ),
+    }
+
+
+def _against_teacher(
+    job: Job, student: Student, held_out: Pool | None, *, done: int
+) -> Json | None:
+    """How often the student says what the teacher said, on the slice kept from training."""
+    if held_out is None:
+        return None
+    predicted = _predict(job, student, held_out.texts, done=done).argmax(axis=1)
+    return {"value": float((predicted == held_out.labels).mean()), "rows": len(held_out)}
+
+
+def _predict(job: Job, student: Student, texts: Sequence[str], *, done: int) -> FloatArray:
+    """Probabilities [N, K], with progress told as they come."""
+    parts = []
+    for start in range(0, len(texts), TEXTS_AT_ONCE):
+        some = texts[start : start + TEXTS_AT_ONCE]
+        parts.append(student.predict(some).probabilities)
+        job.faults.reach("evaluate.batch")
+        job.progress.advance(done + start + len(some))
+    return np.concatenate(parts)
+
+
+def _gold_source(job: Job) -> str:
+    return "dataset" if job.evaluation_dataset is None else "evaluation_dataset"
+
+
+def _metrics(measured: Mapping[str, EvaluationReport], agreement: Json | None) -> Json:
+    """The few figures that a job's list shows; None where nothing could be measured."""
+    teacher, student = measured.get("teacher"), measured.get("student")
+    agreed = student.teacher_agreement.value if student and student.teacher_agreement else None
+    return {
+        "accuracy": student.accuracy.value if student else None,
+        "macro_f1": student.macro_f1.value if student else None,
+        "teacher_accuracy": teacher.accuracy.value if teacher else None,
+        "teacher_macro_f1": teacher.macro_f1.value if teacher else None,
+        "teacher_agreement": agreed if student else (agreement or {}).get("value"),
+        "gold_rows": student.rows if student else 0,
+    }

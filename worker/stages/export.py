@@ -1,0 +1,107 @@
+"""The last stage: the student is exported, checked in a fresh process, and registered."""
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import TypeAdapter
+from sqlalchemy.orm import Session
+
+from core.db.repositories.engine import EngineRepository
+from core.db.repositories.models import ModelRepository, NewModel
+from core.db.tables import ModelRow
+from core.lifecycle import Stage
+from llkd.evaluation import EvaluationReport
+from llkd.export import Exported, export_student
+from llkd.model_card import ModelCard
+from worker.durability import durably
+from worker.job import Job
+from worker.pool import load_pool
+from worker.protocol import Json
+from worker.trained import load_trained, unpacked
+
+# The parity gate picks its probes by length among this many; it needs no more choice.
+PROBED_TEXTS = 4096
+
+
+def export(job: Job, outputs: Mapping[Stage, Json]) -> Json:
+    """Write the served form and give it a version.
+
+    Raises:
+        ExportMismatch: the written model does not answer as the trained one.
+    """
+    job.progress.expect(2)
+    texts = load_pool(job, outputs).texts[:PROBED_TEXTS]
+    trained_tree = outputs[Stage.TRAIN]["student"]
+    with (
+        unpacked(job.artifacts, trained_tree) as trained,
+        tempfile.TemporaryDirectory() as name,
+    ):
+        student = load_trained(trained, job.spec)
+        exported = export_student(
+            trained,
+            Path(name) / "model",
+            card=_card(job, outputs),
+            texts=texts,
+            reference=lambda probes: student.predict(probes).probabilities,
+        )
+        sizes = {file: path.stat().st_size for file, path in exported.files.items()}
+        artifact = job.artifacts.put_tree(Path(name) / "model")
+    job.progress.advance(1)
+    model = _register(job, outputs, exported, artifact=artifact, sizes=sizes)
+    job.faults.reach("export.registered")
+    job.progress.advance(2)
+    return {"model_id": model.id, "version": model.version, "artifact": artifact}
+
+
+def _register(
+    job: Job,
+    outputs: Mapping[Stage, Json],
+    exported: Exported,
+    *,
+    artifact: str,
+    sizes: Mapping[str, int],
+) -> ModelRow:
+    """One job registers one model, however often this is repeated."""
+    new = NewModel(
+        name=job.row.name,
+        job_id=job.row.id,
+        artifact=artifact,
+        labels=list(job.spec.label_names),
+        base_model=job.spec.student.model,
+        metrics=outputs[Stage.EVALUATE]["metrics"],
+        export={"parity": vars(exported.parity), "files": dict(sizes)},
+        size_bytes=sum(sizes.values()),
+    )
+
+    def register(session: Session) -> ModelRow:
+        EngineRepository(session).fence(job.assignment.claim, stage=Stage.EXPORT.value)
+        return ModelRepository(session).register(job.tenant_id, new)
+
+    return durably(job.database, register)
+
+
+def _card(job: Job, outputs: Mapping[Stage, Json]) -> ModelCard:
+    report, counters = outputs[Stage.EVALUATE]["report"], outputs[Stage.TRAIN]["counters"]
+    read = TypeAdapter(EvaluationReport).validate_python
+    measured = [name for name in ("teacher", "student") if report[name] is not None]
+    return ModelCard(
+        name=job.row.name,
+        labels=job.spec.labels,
+        instruction=job.spec.instruction,
+        base_model=job.spec.student.model,
+        base_revision=job.spec.student.revision,
+        max_length=job.spec.student.max_length,
+        teacher=f"{job.spec.teacher.kind} {getattr(job.spec.teacher, 'model', '')}".strip(),
+        confidence_source=outputs[Stage.LABEL]["confidence_source"],
+        selection=job.spec.selection.model_dump(mode="json"),
+        counts={
+            "Texts answered by the teacher": outputs[Stage.LABEL]["counts"]["answered"],
+            "Texts in the training pool": outputs[Stage.TRAIN]["pool_size"],
+            "Different texts trained on": counters["unique_samples"],
+            "Gradient samples": counters["gradient_samples"],
+            "Optimizer steps": counters["steps"],
+        },
+        scores={name.capitalize(): read(report[name]) for name in measured},
+        seed=job.spec.training.seed,
+    )

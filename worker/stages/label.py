@@ -1,0 +1,151 @@
+"""The first stage: every text gets its pseudo-label, and all of them become one file."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from core.dataset_files import ROW_GROUP, count_rows, iter_batches
+from core.label_files import UNASKED, LabelEntry, Role, write_labels
+from core.lifecycle import EventType, Stage
+from llkd.base_models import ModelSource
+from llkd.specs import ProvidedTeacher
+from llkd.teachers.factory import build_teacher
+from llkd.types import ProvidedAnswer, Question
+from worker.answer_desk import AnswerDesk, Asked
+from worker.job import Job
+from worker.protocol import Json
+from worker.roles import COLUMNS, Roles, Row
+
+
+def label(job: Job, _: Mapping[Stage, Json]) -> Json:
+    """Ask about the rows to train on, then about those that measure.
+
+    Raises:
+        TeacherUnusable: it fails on too many texts.
+    """
+    return Labelling(job).run()
+
+
+class Labelling:
+    """One run through the dataset, and through the evaluation dataset if there is one."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._names = job.spec.label_names
+        self._reads_answers = isinstance(job.spec.teacher, ProvidedTeacher)
+        self._desk = AnswerDesk(
+            build_teacher(
+                job.spec,
+                source=ModelSource(job.models_dir, job.assignment.allowed_models),
+            ),
+            database=job.database,
+            tenant_id=job.tenant_id,
+            claim=job.assignment.claim,
+            labels=self._names,
+        )
+        self._rows = job.artifacts.path(job.dataset.rows_artifact)
+        self._evaluation_rows = (
+            None
+            if job.evaluation_dataset is None
+            else job.artifacts.path(job.evaluation_dataset.rows_artifact)
+        )
+        self._done = 0
+
+    def run(self) -> Json:
+        job = self._job
+        pool_rows = count_rows(self._rows)
+        other = self._evaluation_rows
+        job.progress.expect(pool_rows + (0 if other is None else count_rows(other)))
+        roles = Roles.within(self._rows) if other is None else Roles.beside(other)
+        labels = self._file(self._rows, roles)
+        evaluation_labels = None if other is None else self._file(other, None)
+        self._desk.tally.check_all()
+        counts = self._desk.tally.counts()
+        job.book.tell(EventType.TEACHER_PROGRESS, **counts)
+        return {
+            "labels": labels,
+            "evaluation_labels": evaluation_labels,
+            "rows": pool_rows,
+            "counts": counts,
+            "confidence_source": self._desk.tally.confidence_source.value,
+            "budget_reached": self._desk.budget_reached,
+        }
+
+    def _file(self, rows: Path, roles: Roles | None) -> str:
+        path = self._job.artifacts.scratch_path(".parquet")
+        write_labels(path, self._chunks(rows, roles))
+        return self._job.artifacts.put(path)
+
+    def _chunks(self, rows: Path, roles: Roles | None) -> Iterator[list[LabelEntry]]:
+        with self._job.stop.deferred():
+            first = 0
+            for batch in iter_batches(rows, columns=COLUMNS, size=ROW_GROUP):
+                yield self._entries(batch, roles, first=first)
+                first += len(batch)
+
+    def _entries(self, rows: Sequence[Row], roles: Roles | None, *, first: int) -> list[LabelEntry]:
+        """The entries of one chunk, asking about those rows that have a part in the job."""
+        of = [roles.of(row) if roles else _measures(row) for row in rows]
+        wanted = [place for place, role in enumerate(of) if role is not Role.EXCLUDED]
+        questions = [self._question(rows[place]) for place in wanted]
+        found: list[Asked | None] = self._desk.find(questions)
+        self._advance(self._done + len(rows) - found.count(None))
+        open_places = [place for place, asked in enumerate(found) if asked is None]
+        for start in range(0, len(open_places), self._desk.batch_size):
+            some = open_places[start : start + self._desk.batch_size]
+            answers = self._desk.ask(
+                [questions[place] for place in some],
+                places=[first + wanted[place] for place in some],
+            )
+            for place, asked in zip(some, answers, strict=True):
+                found[place] = asked
+            self._advance(self._done + len(some))
+        by_row = dict(zip(wanted, found, strict=True))
+        return [self._entry(role, by_row.get(place)) for place, role in enumerate(of)]
+
+    def _advance(self, done: int) -> None:
+        job, tally = self._job, self._desk.tally
+        self._done = done
+        job.faults.reach("label.batch")
+        counts = tally.counts()
+        job.progress.advance(done, rows=done, teacher=counts, tokens=tally.tokens())
+        if self._desk.budget_reached:
+            job.book.tell_once(EventType.BUDGET_REACHED, **counts)
+        if tally.asked:
+            job.book.tell_sometimes(EventType.TEACHER_PROGRESS, **counts)
+        tally.check_first()
+        job.stop.check()
+
+    def _question(self, row: Row) -> Question:
+        if not self._reads_answers or (
+            row["teacher_label"] is None and row["teacher_probabilities"] is None
+        ):
+            return Question(row["text"])
+        written = row["teacher_probabilities"]
+        return Question(
+            row["text"],
+            ProvidedAnswer(
+                label=row["teacher_label"],
+                confidence=row["teacher_confidence"],
+                probabilities=None if written is None else json.loads(written),
+            ),
+        )
+
+    def _entry(self, role: Role, asked: Asked | None) -> LabelEntry:
+        if asked is None:
+            return LabelEntry(role, UNASKED)
+        answer = asked.answer
+        return LabelEntry(
+            role,
+            answer.status.value,
+            label=None if answer.label is None else self._names[answer.label],
+            probabilities=answer.probabilities,
+            confidence=answer.confidence,
+            confidence_source=answer.confidence_source.value,
+            cached=asked.cached,
+        )
+
+
+def _measures(row: Row) -> Role:
+    """In an evaluation dataset a row without gold measures nothing, and is not asked about."""
+    return Role.EXCLUDED if row["gold"] is None else Role.EVALUATION
