@@ -23,17 +23,23 @@ class TrainingPlan:
         seed: decides the order of the texts.
         early_stopping: stop when held-out answers gain no more.
         warmup_steps: optimizer steps over which the rate rises to its peak.
-        check_every: optimizer steps between two looks at the held-out texts.
+        first_check: optimizer steps before the held-out texts are first looked at: while a
+            student of many classes warms up, its score stands still and means nothing.
+        check_every: optimizer steps between two looks.
+        min_gain: what a look must add to the best score, in macro-F1, to count as a gain.
+            Agreement with a noisy teacher creeps up long after the truth is learned.
         patience: looks without a gain after which training stops.
     """
 
     epochs: int
     batch_size: int = 32
-    learning_rate: float = 5e-5
+    learning_rate: float = 3e-4
     seed: int = 42
     early_stopping: bool = True
     warmup_steps: int = 10
+    first_check: int = 30
     check_every: int = 10
+    min_gain: float = 0.02
     patience: int = 3
 
     @classmethod

@@ -60,7 +60,7 @@ def run_ingest(source: Path, folder: Path, options: ReadOptions) -> dict[str, An
             [sys.executable, "-m", "app.datasets.ingest_child"],
             input=Task(source, folder, options, limits).to_json().encode(),
             capture_output=True,
-            env=_environment(),
+            env=child_environment(),
             timeout=limits.cpu * WALL_FACTOR,
             check=False,
         )
@@ -91,7 +91,8 @@ def limits_for(size_bytes: int, options: ReadOptions) -> Limits:
     )
 
 
-def _environment() -> dict[str, str]:
+def child_environment() -> dict[str, str]:
+    """What the child is told of this process: where its code is, and how small to stay."""
     inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
     return inherited | ENVIRONMENT
 

@@ -23,7 +23,7 @@ from app.datasets.options import MAX_LABELS, ReadOptions
 from app.datasets.reading.base import RowReader
 from app.datasets.reading.factory import make_reader
 from app.datasets.reading.opening import locate_encoding_error
-from app.datasets.rows import CleanRow, Issue
+from app.datasets.rows import CleanRow, Issue, RawRow
 from app.datasets.spool import IssueFile, Spool, gold_counts, write_rows
 from app.datasets.statistics import Tally
 from core.errors import ServiceError
@@ -107,7 +107,7 @@ def ingest(source: Path, folder: Path, options: ReadOptions) -> dict[str, Any]:
     """
     reader = make_reader(source, options)
     tally = Tally()
-    with _own_limits(), IssueFile(folder / ISSUES) as issues:
+    with own_limits(), IssueFile(folder / ISSUES) as issues:
         spool = Spool(folder / SPOOL)
         labels = _Labels(options.columns.label)
         distinct = Deduplicator()
@@ -117,7 +117,7 @@ def ingest(source: Path, folder: Path, options: ReadOptions) -> dict[str, Any]:
             issues.add(issue)
 
         cleaner = Cleaner(options.columns, note=note)
-        for raw in _located(reader, source, options):
+        for raw in located_rows(reader):
             row = raw if isinstance(raw, Issue) else cleaner.clean(raw)
             if isinstance(row, CleanRow):
                 tally.keep(len(row.text))
@@ -168,15 +168,16 @@ class _Labels:
         return found
 
 
-def _located(reader: RowReader, source: Path, options: ReadOptions) -> Iterator[Any]:
+def located_rows(reader: RowReader) -> Iterator[RawRow | Issue]:
+    """A reader's rows; bytes that are no text are named by their place in the file."""
     try:
         yield from reader.rows()
     except UnicodeDecodeError as error:
-        raise locate_encoding_error(source, options) from error
+        raise locate_encoding_error(reader.path, reader.options) from error
 
 
 @contextmanager
-def _own_limits() -> Iterator[None]:
+def own_limits() -> Iterator[None]:
     """Say of this process's own limits, when the file meets them, what they mean."""
     try:
         yield

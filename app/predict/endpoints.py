@@ -83,6 +83,8 @@ async def _answer(
     finally:
         answer.cancel()
         hung_up.cancel()
+        # Awaited, so that the request's place is free again when this one is over.
+        await asyncio.gather(answer, hung_up, return_exceptions=True)
     # Nobody reads this; nginx logs the same status for the same event.
     return Response(status_code=CLIENT_CLOSED_REQUEST)
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, PreTrainedModel
 from transformers.utils.logging import disable_progress_bar
 
-from llkd.errors import ModelNotAllowed
+from llkd.errors import CheckpointDamaged, ModelNotAllowed
 from llkd.model_folder import CONFIG
 
 WEIGHTS = "model.safetensors"
@@ -52,7 +52,7 @@ class EncoderClassifier(nn.Module):
             ModelNotAllowed: the weights do not fit the configuration.
         """
         # A library's progress bar has no place in a worker's log.
-        disable_progress_bar()
+        disable_progress_bar()  # type: ignore[no-untyped-call]
         backbone, loading = AutoModel.from_pretrained(
             folder,
             use_safetensors=True,
@@ -163,12 +163,12 @@ def put_learned_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None
     """Set what `learned_weights_of` returned; the names must be the same.
 
     Raises:
-        ValueError: they are not, so these are another student's weights.
+        CheckpointDamaged: they are not, so these are another student's weights.
     """
     learned = {name: tensor for name, tensor in model.named_parameters() if tensor.requires_grad}
     if learned.keys() != weights.keys():
         odd = sorted(learned.keys() ^ weights.keys())
-        raise ValueError(f"these are another student's weights: {', '.join(odd[:3])}")
+        raise CheckpointDamaged(f"these are another student's weights: {', '.join(odd[:3])}")
     with torch.no_grad():
         for name, tensor in learned.items():
             tensor.copy_(weights[name])

@@ -116,9 +116,17 @@ class EncoderStudent:
         )
 
     def restore_training(self, folder: Path) -> None:
-        """Read what `save_training` wrote into a student built from the same spec."""
-        weights, self._best = read_training(folder, optimizer=self._optimizer, random=self._random)
-        put_learned_weights(self._model, weights)
+        """Read what `save_training` wrote into a student built from the same spec.
+
+        Raises:
+            CheckpointDamaged: it was written by a student of another kind.
+        """
+        saved = read_training(folder)
+        put_learned_weights(self._model, saved.weights)
+        groups = self._optimizer.state_dict()["param_groups"]
+        self._optimizer.load_state_dict({"state": saved.moments, "param_groups": groups})
+        self._random.states = saved.random
+        self._best = saved.best
 
     def weights_sha256(self) -> str:
         """Digest of the weights alone, equal for equal students."""

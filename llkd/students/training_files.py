@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -71,19 +72,29 @@ def write_training(
     save_file(tensors, folder / TRAINING)
 
 
-def read_training(
-    folder: Path, *, optimizer: torch.optim.Optimizer, random: RandomState
-) -> tuple[dict[str, Tensor], dict[str, Tensor] | None]:
-    """Put optimizer and random state back as they were; returns the weights and the best ones."""
+@dataclass(frozen=True)
+class SavedTraining:
+    """What `write_training` wrote: tensors by name, and an optimizer's by parameter, then name."""
+
+    weights: dict[str, Tensor]
+    best: dict[str, Tensor] | None
+    random: dict[str, Tensor]
+    moments: dict[int, dict[str, Tensor]]
+
+
+def read_training(folder: Path) -> SavedTraining:
+    """Read a training back; nothing is changed by it."""
     tensors = load_file(folder / TRAINING)
     moments: dict[int, dict[str, Tensor]] = {}
     for key, tensor in _below(tensors, "optimizer.").items():
         index, name = key.split(".", 1)
         moments.setdefault(int(index), {})[name] = tensor
-    groups = optimizer.state_dict()["param_groups"]
-    optimizer.load_state_dict({"state": moments, "param_groups": groups})
-    random.states = _below(tensors, "random.")
-    return _below(tensors, "weights."), _below(tensors, "best.") or None
+    return SavedTraining(
+        weights=_below(tensors, "weights."),
+        best=_below(tensors, "best.") or None,
+        random=_below(tensors, "random."),
+        moments=moments,
+    )
 
 
 def digest_of(weights: Mapping[str, Tensor]) -> str:

@@ -31,7 +31,7 @@ UNUSABLE: Json = {"teacher": {"kind": "provided"}}
 
 
 def unusable_rows() -> list[Json]:
-    return [row | {"teacher_label": "nonsense"} for row in make_rows(30, gold=0)]
+    return [row | {"teacher_label": "nonsense"} for row in make_rows(40, gold=0)]
 
 
 def assert_ended_once(deployment: Deployment, job_id: str, *, weights: str) -> None:
@@ -114,10 +114,10 @@ class TestKilledProcesses:
         assert_ended_once(production, job_id, weights=undisturbed_weights)
         figure(f"{len(taken_over)} kills, taken over after {max(taken_over):.1f} s at most")
 
-    def test_everything_of_an_embedded_service(self, embedded: Deployment, figure: Figure) -> None:
+    def test_everything_of_an_embedded_service(
+        self, embedded: Deployment, undisturbed_weights: str, figure: Figure
+    ) -> None:
         api = embedded.start_api()
-        dataset_id = embedded.upload()
-        weights = run_undisturbed(embedded, dataset_id)
         fault = lingering("train.step")
         worker = embedded.start_worker(fault=fault)
         job_id = embedded.submit(embedded.upload())

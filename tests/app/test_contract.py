@@ -126,7 +126,8 @@ def _followed(told: Json) -> Json:
     """A field that is a reference is told by what it leads to."""
     if "$ref" not in told:
         return told
-    return told | SCHEMAS[told["$ref"].rpartition("/")[2]]
+    target: Json = SCHEMAS[told["$ref"].rpartition("/")[2]]
+    return told | target
 
 
 def _taken() -> set[str]:

@@ -12,6 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from app.serve import refuse_open_door
+from core.config import Settings
 from tests.servers import free_port
 
 KEY = "k" * 32
@@ -63,14 +65,11 @@ def _answers(address: str) -> bool:
 
 
 class TestOpenDoor:
-    @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])
-    def test_without_a_key_it_refuses_to_listen_beyond_loopback(
-        self, tmp_path: Path, host: str
-    ) -> None:
-        process = _serve(tmp_path, LLKD_HOST=host, LLKD_PORT=str(free_port()))
+    def test_without_a_key_it_refuses_to_listen_beyond_loopback(self, tmp_path: Path) -> None:
+        process = _serve(tmp_path, LLKD_HOST="0.0.0.0", LLKD_PORT=str(free_port()))
         _, said = process.communicate(timeout=60)
         assert process.returncode == 1
-        assert f"Refusing to listen on {host}" in said
+        assert "Refusing to listen on 0.0.0.0" in said
         assert "LLKD_API_KEYS" in said
         assert not (tmp_path / "llkd.db").exists()
 
@@ -78,8 +77,18 @@ class TestOpenDoor:
         process = _serve(tmp_path, LLKD_API_KEYS="me:hunter2")
         _, said = process.communicate(timeout=60)
         assert process.returncode == 1
-        assert "api_keys" in said
+        assert "LLKD_API_KEYS" in said
         assert "hunter2" not in said
+
+    @pytest.mark.parametrize("host", ["::", "192.0.2.1", "127.0.0.1.example", "0", ""])
+    def test_any_host_but_loopbacks_own_names_is_beyond_it(self, host: str) -> None:
+        settings = Settings(_env_file=None, host=host)  # type: ignore[call-arg]
+        with pytest.raises(SystemExit, match="Refusing to listen"):
+            refuse_open_door(settings)
+
+    @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
+    def test_loopback_needs_no_key(self, host: str) -> None:
+        refuse_open_door(Settings(_env_file=None, host=host))  # type: ignore[call-arg]
 
 
 class TestServe:

@@ -1,15 +1,22 @@
 """What every reader does: yields rows as they stand in the file, and those it could not read."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Protocol
 
 from app.datasets.errors import DuplicateColumn, MissingColumn, TooManyColumns
-from app.datasets.options import MAX_COLUMNS, Columns
+from app.datasets.options import MAX_COLUMNS, Columns, ReadOptions
 from app.datasets.rows import Issue, RawRow
 
 
 class RowReader(Protocol):
     """One file, read once from its beginning to its end."""
+
+    @property
+    def path(self) -> Path: ...
+
+    @property
+    def options(self) -> ReadOptions: ...
 
     @property
     def column_names(self) -> Sequence[str]:

@@ -29,8 +29,8 @@ class CsvReader:
     """Reads .csv and .tsv; `columns` are found by the names in the first line."""
 
     def __init__(self, path: Path, options: ReadOptions) -> None:
-        self._path = path
-        self._options = options
+        self.path = path
+        self.options = options
         self._names: list[str] = []
 
     @property
@@ -39,13 +39,13 @@ class CsvReader:
 
     def rows(self) -> Iterator[RawRow | Issue]:
         csv.field_size_limit(MAX_FIELD_CHARACTERS)
-        with open_text(self._path, self._options, newline="") as text:
+        with open_text(self.path, self.options, newline="") as text:
             lines = _Lines(text)
             delimiter = self._delimiter()
             reader = csv.reader(iter(lines), delimiter=delimiter, strict=True)
             self._names = self._read_header(reader, delimiter)
             lines.row_began_after = reader.line_num
-            pick = picker(self._names, self._options.columns)
+            pick = picker(self._names, self.options.columns)
             while True:
                 began = reader.line_num + 1
                 try:
@@ -63,9 +63,9 @@ class CsvReader:
                 lines.row_began_after = reader.line_num
 
     def _delimiter(self) -> str:
-        if self._options.delimiter is not None:
-            return self._options.delimiter
-        return "\t" if self._options.format is Format.TSV else ","
+        if self.options.delimiter is not None:
+            return self.options.delimiter
+        return "\t" if self.options.format is Format.TSV else ","
 
     def _read_header(self, reader: Iterator[list[str]], delimiter: str) -> list[str]:
         try:
@@ -78,14 +78,14 @@ class CsvReader:
         if len(names) == 1 and any(other in names[0] for other in ",;\t|"):
             hint = f" It was read with the delimiter {delimiter!r}; `delimiter` names another."
         if hint:
-            require_columns(names, self._options.columns, hint=hint)
-        check_header(names, self._options.columns)
+            require_columns(names, self.options.columns, hint=hint)
+        check_header(names, self.options.columns)
         return names
 
     def _bad_row(self, line: int, fault: tuple[type[BadDataset], str]) -> Issue:
         kind, message = fault
         # Only where the row ends is known can reading go on after it.
-        if kind is not MalformedRow or self._options.on_bad_row is OnBadRow.FAIL:
+        if kind is not MalformedRow or self.options.on_bad_row is OnBadRow.FAIL:
             raise at_line(kind, line, message)
         return Issue(line, None, kind.code, message)
 

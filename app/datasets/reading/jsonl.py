@@ -24,8 +24,8 @@ class JsonlReader:
     """Reads .jsonl and .ndjson; blank lines are passed over, as most writers' last one is."""
 
     def __init__(self, path: Path, options: ReadOptions) -> None:
-        self._path = path
-        self._options = options
+        self.path = path
+        self.options = options
         self._names: dict[str, None] = {}
 
     @property
@@ -33,9 +33,9 @@ class JsonlReader:
         return list(self._names)
 
     def rows(self) -> Iterator[RawRow | Issue]:
-        columns = self._options.columns
+        columns = self.options.columns
         parsed = 0
-        with open_text(self._path, self._options, newline="\n") as text:
+        with open_text(self.path, self.options, newline="\n") as text:
             for number, line in numbered_lines(text):
                 if not line.strip():
                     continue
@@ -60,7 +60,7 @@ class JsonlReader:
             raise TooManyColumns(f"The rows have more than {MAX_COLUMNS} different keys.")
 
     def _bad_row(self, number: int, message: str) -> Issue:
-        if self._options.on_bad_row is OnBadRow.FAIL:
+        if self.options.on_bad_row is OnBadRow.FAIL:
             raise at_line(MalformedRow, number, message)
         return Issue(number, None, MalformedRow.code, message)
 

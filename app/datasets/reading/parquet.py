@@ -49,7 +49,8 @@ class ParquetReader:
     """Reads .parquet; a row's line is its number in the file, from 1."""
 
     def __init__(self, path: Path, options: ReadOptions) -> None:
-        self._path = path
+        self.path = path
+        self.options = options
         self._columns = options.columns
         self._names: list[str] = []
 
@@ -58,8 +59,8 @@ class ParquetReader:
         return self._names
 
     def rows(self) -> Iterator[RawRow | Issue]:
-        refuse_by_ends(self._path)
-        with _opened(self._path) as file:
+        refuse_by_ends(self.path)
+        with _opened(self.path) as file:
             with _arrow_errors():
                 schema = file.schema_arrow
             self._names = list(schema.names)
@@ -67,7 +68,7 @@ class ParquetReader:
             check_types(schema, self._columns)
             check_size(file.metadata, self._columns)
         # A dictionary stays one: a long text repeated a million times is read once.
-        with _opened(self._path, read_dictionary=[self._columns.text]) as file:
+        with _opened(self.path, read_dictionary=[self._columns.text]) as file:
             yield from self._read(file, file.metadata)
 
     def _read(self, file: pq.ParquetFile, metadata: Any) -> Iterator[RawRow]:

@@ -17,8 +17,8 @@ class TxtReader:
     """Reads .txt; its one column is named `text`."""
 
     def __init__(self, path: Path, options: ReadOptions) -> None:
-        self._path = path
-        self._options = options
+        self.path = path
+        self.options = options
 
     @property
     def column_names(self) -> Sequence[str]:
@@ -26,9 +26,9 @@ class TxtReader:
 
     def rows(self) -> Iterator[RawRow | Issue]:
         require_columns(
-            [COLUMN], self._options.columns, hint=" A .txt file has this one column, and no header."
+            [COLUMN], self.options.columns, hint=" A .txt file has this one column, and no header."
         )
-        with open_text(self._path, self._options, newline="\n") as text:
+        with open_text(self.path, self.options, newline="\n") as text:
             for number, line in numbered_lines(text):
                 yield RawRow(number, line)
 

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -305,8 +306,8 @@ class TestOverload:
         app.state.predict_engine.close()
         # Without a thread nothing is ever answered: only leaving ends the request.
         engine = app.state.predict_engine = PredictEngine(_never, threads=0, queue=1)
-        statuses = []
-        messages = iter(
+        statuses: list[int | None] = []
+        messages: Iterator[dict[str, Any]] = iter(
             [
                 {"type": "http.request", "body": b'{"model": "tickets", "input": "a"}'},
                 {"type": "http.disconnect"},

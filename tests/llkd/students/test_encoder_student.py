@@ -8,7 +8,7 @@ import torch
 from transformers import AlbertConfig, AlbertModel
 
 from llkd.base_models import ModelSource
-from llkd.errors import DeviceUnavailable, ModelNotAllowed, TrainingDiverged
+from llkd.errors import CheckpointDamaged, DeviceUnavailable, ModelNotAllowed, TrainingDiverged
 from llkd.model_folder import check_folder
 from llkd.specs import StudentSpec, TrainingSpec
 from llkd.students import encoder_student
@@ -289,7 +289,7 @@ class TestPutLearnedWeights:
         whole = EncoderClassifier.from_base(models_dir / "tiny", class_count=3, seed=0)
         part = EncoderClassifier.from_base(models_dir / "tiny", class_count=3, seed=0)
         part.train_top(0.5)
-        with pytest.raises(ValueError, match="another student"):
+        with pytest.raises(CheckpointDamaged, match="another student"):
             put_learned_weights(part, learned_weights_of(whole))
 
 

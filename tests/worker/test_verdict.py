@@ -1,0 +1,47 @@
+"""Every end of a child has one meaning."""
+
+from typing import Any
+
+import pytest
+
+from core.lifecycle import JobState
+from worker.protocol import Failed, Succeeded
+from worker.verdict import Crash, Finish, LeaveAlone, Release, StopCause, Verdict, judge
+
+RESULT = Succeeded({"model_id": "model_1"})
+PROBLEM = Failed({"code": "teacher-unusable"})
+
+
+def verdict(exit_code: int, **given: Any) -> Verdict:
+    facts: dict[str, Any] = {"ending": None, "cause": None, "failed_at": "", "stage": "train"}
+    return judge(exit_code, **facts | given)
+
+
+class TestJudging:
+    def test_a_result_that_came_in_time_stands(self) -> None:
+        for cause in (None, StopCause.CANCEL, StopCause.DRAIN, StopCause.DEADLINE):
+            finish = verdict(0, ending=RESULT, cause=cause)
+            assert finish == Finish(JobState.SUCCEEDED, result=RESULT.result)
+
+    def test_a_lost_job_is_left_alone_whatever_its_child_says(self) -> None:
+        assert verdict(0, ending=RESULT, cause=StopCause.GHOST) == LeaveAlone()
+        assert verdict(76) == LeaveAlone()
+
+    @pytest.mark.parametrize("ending", [None, PROBLEM])
+    def test_after_a_stop_a_failure_is_not_believed(self, ending: Failed | None) -> None:
+        assert verdict(1, ending=ending, cause=StopCause.CANCEL) == Finish(JobState.CANCELLED)
+        assert verdict(1, ending=ending, cause=StopCause.DRAIN) == Release("drain")
+
+    def test_a_stall_is_a_crash_even_when_the_child_left_politely(self) -> None:
+        assert isinstance(verdict(75, cause=StopCause.STALL), Crash)
+
+    def test_a_failure_has_to_be_said_and_to_be_the_end(self) -> None:
+        assert verdict(1, ending=PROBLEM) == Finish(JobState.FAILED, error=PROBLEM.problem)
+        assert isinstance(verdict(0, ending=PROBLEM), Crash)
+        assert isinstance(verdict(1), Crash)
+        assert isinstance(verdict(-9, ending=RESULT), Crash)
+
+    def test_a_crash_names_the_signal_and_the_place(self) -> None:
+        crash = verdict(-11, failed_at="llkd/distiller.py:3 learn")
+        assert crash == Crash("the job's process ended by SIGSEGV at llkd/distiller.py:3 learn")
+        assert verdict(-64) == Crash("the job's process ended by SIGRTMAX")
