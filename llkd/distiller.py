@@ -31,7 +31,7 @@ class TrainingReport:
         counters: what was used so far, by name.
         thresholds: the selector's, for a person.
         held_out_score: macro-F1 on the held-out texts, if they were looked at just now.
-        best_score: the highest so far.
+        best_score: that of the newest gain, whose weights the student ends with.
         stopped: why training ended with this report, or None.
         state: all that is needed to go on from here, beside the student's own files. It
             is the loop's own and moves with it: save it before asking for the next report.
@@ -133,12 +133,13 @@ def _look(
     """Score the student on the held-out texts when it is time; keep its weights if best."""
     if held_out is None or not plan.early_stopping:
         return None
-    if state.counters.steps < state.next_check:
+    if state.counters.steps < max(state.next_check, plan.first_check):
         return None
     answers = student.predict(held_out.texts)
     state.count_forwards(answers)
     score = held_out_score(answers.probabilities, held_out.labels)
-    if state.observe_score(score, next_check=state.counters.steps + plan.check_every):
+    next_check = state.counters.steps + plan.check_every
+    if state.observe_score(score, min_gain=plan.min_gain, next_check=next_check):
         student.remember()
     return score
 

@@ -149,7 +149,7 @@ class TrainingSpec(Spec):
     )
     batch_size: int = Field(default=32, ge=1, le=4096, description="Texts an optimizer step.")
     learning_rate: float = Field(
-        default=5e-5, gt=0, le=1, allow_inf_nan=False, description="The highest of its schedule."
+        default=3e-4, gt=0, le=1, allow_inf_nan=False, description="The highest of its schedule."
     )
     weight_decay: float = Field(
         default=0.01, ge=0, le=1, allow_inf_nan=False, description="AdamW's."

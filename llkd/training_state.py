@@ -44,7 +44,7 @@ class TrainingState:
         counters: what was used so far.
         selector: the selector's own state; None before the first batch.
         next_check: the optimizer step at which the held-out texts are looked at again.
-        best_score: highest held-out score so far.
+        best_score: held-out score of the newest gain.
         best_step: the optimizer step that had it.
         checks_without_gain: looks since then.
         stopped: why training ended, or None while it goes on.
@@ -99,10 +99,10 @@ class TrainingState:
         self.counters.gradient_samples += len(index)
         self.used[index] = True
 
-    def observe_score(self, score: float, *, next_check: int) -> bool:
-        """Take note of a held-out score; returns whether it is the best so far."""
+    def observe_score(self, score: float, *, min_gain: float, next_check: int) -> bool:
+        """Take note of a held-out score; returns whether it is a gain over the best so far."""
         self.next_check = next_check
-        if self.best_score is not None and score <= self.best_score:
+        if self.best_score is not None and score < self.best_score + min_gain:
             self.checks_without_gain += 1
             return False
         self.best_score, self.best_step = score, self.counters.steps

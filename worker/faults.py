@@ -23,22 +23,29 @@ class InjectedFault(Exception):
 class Fault:
     point: str
     action: str
-    on_pass: int = 1
-    attempt: int = 1
-    seconds: float = 0.0
+    on_pass: int
+    attempt: int
+    seconds: float
 
 
 def parse_faults(text: str) -> tuple[Fault, ...]:
-    """Read the variable; a misspelt fault must stop the test, not pass it."""
-    found = []
-    for entry in filter(None, (part.strip() for part in text.split(","))):
-        point, action, *rest = entry.split(":")
-        if action not in ACTIONS:
-            raise ValueError(f"unknown action {action!r} in FAULT {entry!r}")
-        on_pass = int(rest[0]) if rest else 1
-        attempt = int(rest[1]) if len(rest) > 1 else 1
-        found.append(Fault(point, action, on_pass, attempt, float(rest[2] if rest[2:] else 0)))
-    return tuple(found)
+    """Read the variable.
+
+    Raises:
+        ValueError: an entry is misspelt; it must stop the test, not pass it.
+    """
+    return tuple(_parse(part.strip()) for part in text.split(",") if part.strip())
+
+
+def _parse(entry: str) -> Fault:
+    point, action, on_pass, attempt, seconds = (entry.split(":") + [""] * 4)[:5]
+    try:
+        fault = Fault(point, action, int(on_pass or 1), int(attempt or 1), float(seconds or 0))
+    except ValueError as error:
+        raise ValueError(f"FAULT {entry!r} has a number that is none") from error
+    if not point or action not in ACTIONS:
+        raise ValueError(f"FAULT {entry!r} needs a point and one of {', '.join(sorted(ACTIONS))}")
+    return fault
 
 
 class FaultPoints:

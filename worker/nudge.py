@@ -18,7 +18,8 @@ def register_nudge(celery: Celery, ring: Callable[[Queue], None]) -> None:
     these may hurt, since the slots also poll.
     """
 
-    @celery.task(name=NUDGE, ignore_result=True)  # type: ignore[untyped-decorator]
+    # Not shared: Celery would otherwise lend the task to every other app of this process.
+    @celery.task(name=NUDGE, ignore_result=True, shared=False)  # type: ignore[untyped-decorator]
     def nudge(queue: str) -> None:
         try:
             ring(Queue(queue))

@@ -53,8 +53,8 @@ class TooManyStreams(ServiceError):
     """Every place for an event stream is taken; poll the job, or try again soon."""
 
     status = 503
-    code = "overloaded"
-    title = "Overloaded"
+    code = "too-many-streams"
+    title = "Too many event streams"
 
     def __init__(self, count: int) -> None:
         super().__init__(

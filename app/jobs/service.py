@@ -21,10 +21,10 @@ from core.db.repositories.jobs import JobRepository
 from core.db.repositories.pages import Page
 from core.db.repositories.stages import StageRepository
 from core.db.session import Database, after_commit
-from core.db.tables import JobRow
+from core.db.tables import JobEventRow, JobRow, JobStageRow
 from core.errors import NotFound
 from core.ids import DatasetId, JobId, TenantId, is_id, new_job_id
-from core.lifecycle import EventType, JobState, Queue
+from core.lifecycle import EventType, JobState, Queue, Stage
 from core.queue import Bell
 from llkd.base_models import ModelSource
 
@@ -99,8 +99,7 @@ def find_job(session: Session, tenant: TenantId, job_id: str) -> JobRow:
 def read_job(session: Session, row: JobRow) -> JobRead:
     """A job as it is told."""
     done = StageRepository(session).get(row.id)
-    begun = EventRepository(session).latest(row.id, EventType.STAGE_STARTED)
-    return tell_job(row, done=done, begun=begun)
+    return tell_job(row, done=done, begun=_begun(session, row, done))
 
 
 def list_jobs(
@@ -123,9 +122,8 @@ def list_jobs(
         metadata=metadata,
     )
     done = StageRepository(session).of_jobs([row.id for row in page.rows])
-    events = EventRepository(session)
     told = [
-        tell_job(row, done=done[row.id], begun=events.latest(row.id, EventType.STAGE_STARTED))
+        tell_job(row, done=done[row.id], begun=_begun(session, row, done[row.id]))
         for row in page.rows
     ]
     return page_of(told, has_more=page.has_more)
@@ -187,6 +185,13 @@ def request_digest(body: JobCreate) -> str:
 
 def model_source(settings: Settings) -> ModelSource:
     return ModelSource(models_dir=settings.models_dir, allowed=settings.allowed_models)
+
+
+def _begun(session: Session, row: JobRow, done: Mapping[Stage, JobStageRow]) -> JobEventRow | None:
+    """When the stage that the job is in began; None when it is in none that is unfinished."""
+    if row.stage is None or Stage(row.stage) in done:
+        return None
+    return EventRepository(session).latest(row.id, EventType.STAGE_STARTED)
 
 
 def _replayed(

@@ -166,7 +166,9 @@ class TestInterruptedTraining:
     ) -> None:
         pool = make_pool(48)
         held_out = make_pool(12, seed=4)
-        plan = TrainingPlan(epochs=3, batch_size=8, learning_rate=1e-3, seed=5, check_every=2)
+        plan = TrainingPlan(
+            epochs=3, batch_size=8, learning_rate=1e-3, seed=5, first_check=1, check_every=2
+        )
 
         def reports(
             student: EncoderStudent, state: TrainingState | None

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +42,9 @@ def make_plan(
         learning_rate=learning_rate,
         seed=5,
         early_stopping=early_stopping,
+        first_check=1,
         check_every=2,
+        min_gain=0.01,
         patience=patience,
     )
 
@@ -202,6 +205,22 @@ class TestStopping:
         assert reports[-1].stopped == "no_gain"
         assert student.events[-2:] == ["remember 5", "recall"]
         assert reports[-1].state.best_step == 5
+
+    def test_a_creeping_score_is_no_gain(self) -> None:
+        pool, held_out = self.held_out()
+        student = ScriptedStudent(scores=[0.5, 0.525, 0.55, 0.575]).knowing(held_out)
+        plan = replace(make_plan(epochs=20), min_gain=0.2)
+        reports = run(student, pool, selector_of(AllSelection()), plan=plan, held_out=held_out)
+        assert reports[-1].stopped == "no_gain"
+        assert reports[-1].state.best_step == 1
+
+    def test_nobody_looks_before_the_first_check(self) -> None:
+        pool, held_out = self.held_out()
+        student = ScriptedStudent(scores=[0.5] * 20).knowing(held_out)
+        plan = replace(make_plan(epochs=2), first_check=7)
+        reports = run(student, pool, selector_of(AllSelection()), plan=plan, held_out=held_out)
+        looked = [each.step for each in reports if each.held_out_score is not None]
+        assert looked == [7, 9, 11, 13]
 
     def test_without_early_stopping_nobody_looks(self) -> None:
         pool, held_out = self.held_out()

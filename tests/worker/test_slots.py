@@ -11,6 +11,7 @@ from sqlalchemy.exc import OperationalError
 
 from core.config import Settings
 from core.db.session import Database
+from core.db.tables import JobRow
 from core.lifecycle import JobState, Queue
 from core.queue import NUDGE, make_celery
 from tests.factories import make_job
@@ -178,7 +179,5 @@ class _serving:  # noqa: N801 - reads as what happens inside
 
 
 def _ended(database: Database) -> int:
-    from core.db.tables import JobRow
-
     with database.read() as session:
         return session.query(JobRow).filter_by(state=JobState.SUCCEEDED).count()

@@ -146,7 +146,7 @@ class TestStream:
     def test_a_full_service_refuses_at_once(self, client: TestClient, database: Database) -> None:
         client.app.state.event_streams = StreamPlaces(0)  # type: ignore[attr-defined]
         answer = client.get(f"/jobs/{add_job(database)}/events", headers=STREAM)
-        assert (answer.status_code, answer.json()["code"]) == (503, "overloaded")
+        assert (answer.status_code, answer.json()["code"]) == (503, "too-many-streams")
         assert int(answer.headers["retry-after"]) > 0
 
 

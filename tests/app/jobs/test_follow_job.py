@@ -42,7 +42,7 @@ class TestGetJob:
     def test_a_stage_that_was_interrupted_waits(
         self, client: TestClient, database: Database
     ) -> None:
-        job_id = add_job(database, state=JobState.QUEUED)
+        job_id = add_job(database, state=JobState.QUEUED, stage="label")
         with database.write() as session:
             EventRepository(session).append(job_id, EventType.STAGE_STARTED, {"stage": "label"})
         job = client.get(f"/jobs/{job_id}").json()

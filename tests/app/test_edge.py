@@ -1,0 +1,327 @@
+"""What every request passes: keys, hosts, sizes, methods, strict JSON; and how refusals look."""
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+from pydantic import SecretStr
+from starlette.routing import BaseRoute
+
+from app.main import create_app
+from app.problems import describe, find_problem
+from core.config import Settings
+from core.db.repositories.models import ModelRepository, NewModel
+from core.db.session import Database
+from core.errors import ServiceError
+from core.ids import TenantId
+from tests.app.conftest import BASE_URL
+from tests.factories import make_dataset, make_job
+
+OURS, THEIRS = "ours-key-that-is-long-enough", "theirs-key-that-is-long-too"
+PARAMETER = re.compile(r"\{(\w+)\}")
+# What a load balancer, a monitor or a reader of the contract asks for without a key.
+OPEN = {"/healthz", "/readyz", "/version", "/metrics", "/problems/{code}", "/openapi.json"}
+OPEN |= {"/docs", "/docs/oauth2-redirect", "/redoc"}
+MIB = 1024 * 1024
+
+
+def keyed(settings: Settings) -> Settings:
+    keys = (SecretStr(f"ours:{OURS}"), SecretStr(f"theirs:{THEIRS}"))
+    return settings.model_copy(update={"api_keys": keys})
+
+
+def bearer(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"}
+
+
+def operations(app: object) -> list[tuple[str, str]]:
+    """Every method and path of the application that is not for everyone."""
+    documented = app.openapi()["paths"]  # type: ignore[attr-defined]
+    found = [(method.upper(), path) for path, methods in documented.items() for method in methods]
+    return sorted(pair for pair in found if pair[1] not in OPEN)
+
+
+def all_paths(routes: list[BaseRoute]) -> set[str]:
+    return {str(getattr(route, "path", "")) for route in routes}
+
+
+@pytest.fixture(scope="module")
+def edge_settings(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    folder = tmp_path_factory.mktemp("edge")
+    shutil.copyfile(sqlite_template, folder / "llkd.db")
+    return Settings(
+        _env_file=None,  # type: ignore[call-arg]
+        data_dir=folder,
+    )
+
+
+@pytest.fixture(scope="module")
+def edge(edge_settings: Settings) -> Iterator[TestClient]:
+    with TestClient(create_app(edge_settings), base_url=BASE_URL) as client:
+        yield client
+
+
+@pytest.fixture
+def keyed_client(settings: Settings) -> Iterator[TestClient]:
+    with TestClient(create_app(keyed(settings)), base_url=BASE_URL) as client:
+        yield client
+
+
+class TestKeys:
+    @pytest.mark.parametrize(
+        "header",
+        [
+            None,
+            "",
+            "Bearer",
+            "Bearer ",
+            f"Basic {OURS}",
+            OURS,
+            "Bearer wrong",
+            f"Bearer {OURS}x",
+            f"Bearer {OURS[:-1]}",
+            "Bearer " + "x" * 5000,
+            f"Bearer ours:{OURS}",
+        ],
+    )
+    def test_without_a_known_key_every_address_answers_the_same(
+        self, edge_settings: Settings, header: str | None
+    ) -> None:
+        app = create_app(keyed(edge_settings))
+        with TestClient(app, base_url=BASE_URL) as client:
+            asked = operations(app)
+            assert len(asked) >= 20
+            for method, path in asked:
+                headers = {} if header is None else {"Authorization": header}
+                answer = client.request(method, PARAMETER.sub("x", path), headers=headers)
+                assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized"), path
+                assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+                assert answer.json()["detail"] == "A valid API key is required."
+
+    def test_what_needs_no_key_shows_nothing_of_a_tenant(self, edge_settings: Settings) -> None:
+        app = create_app(keyed(edge_settings))
+        with TestClient(app, base_url=BASE_URL) as client:
+            for path in ("/healthz", "/readyz", "/version", "/metrics", "/problems/gone"):
+                assert client.get(path).status_code == 200
+
+    def test_without_keys_loopback_is_one_tenant(self, edge: TestClient) -> None:
+        assert edge.get("/datasets", headers=bearer("any")).status_code == 200
+
+
+class TestTenants:
+    def test_a_foreign_resource_is_as_if_it_were_not(
+        self, keyed_client: TestClient, database: Database
+    ) -> None:
+        with database.write() as session:
+            dataset = make_dataset(session, tenant_id=TenantId("ours"))
+            job = make_job(session, tenant_id=TenantId("ours"), dataset_id=dataset.id)
+            new = NewModel(
+                name="tickets",
+                job_id=job.id,
+                artifact="6" * 64,
+                labels=["a", "b"],
+                base_model="minilm",
+                metrics={},
+                export={},
+                size_bytes=1,
+            )
+            model = ModelRepository(session).register(TenantId("ours"), new).id
+            names = {"dataset_id": dataset.id, "job_id": job.id, "name": model}
+        asked = [pair for pair in operations(keyed_client.app) if "{" in pair[1]]
+        assert len(asked) >= 10
+        for method, path in asked:
+            where = PARAMETER.sub(lambda found: names[found.group(1)], path)
+            body = {"input": "a"} if path.endswith("/predict") else None
+            answer = keyed_client.request(method, where, headers=bearer(THEIRS), json=body)
+            assert (answer.status_code, answer.json()["code"]) == (404, "not-found"), where
+        for path in ("/datasets", "/jobs", "/models"):
+            assert keyed_client.get(path, headers=bearer(THEIRS)).json()["data"] == []
+            assert len(keyed_client.get(path, headers=bearer(OURS)).json()["data"]) == (
+                0 if path == "/datasets" else 1
+            )
+
+
+class TestHosts:
+    @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.1:8000", "LOCALHOST:1", "[::1]:8000"])
+    def test_loopback_answers_to_its_own_names(self, edge: TestClient, host: str) -> None:
+        assert edge.get("/healthz", headers={"Host": host}).status_code == 200
+
+    @pytest.mark.parametrize(
+        "host",
+        ["", "evil.example", "127.0.0.1.evil.example", "a/b", "a b", "u@127.0.0.1", "localhost:x"],
+    )
+    def test_another_name_is_refused(self, edge: TestClient, host: str) -> None:
+        answer = edge.get("/healthz", headers={"Host": host})
+        assert (answer.status_code, answer.json()["code"]) == (400, "invalid-host")
+
+    def test_an_operator_can_name_hosts(self, edge_settings: Settings) -> None:
+        named = edge_settings.model_copy(update={"allowed_hosts": ("llkd.example",)})
+        with TestClient(create_app(named), base_url="http://llkd.example") as client:
+            assert client.get("/healthz").status_code == 200
+            assert client.get("/healthz", headers={"Host": "evil.example"}).status_code == 400
+
+
+class TestSizes:
+    def test_a_body_over_the_limit_is_refused_by_its_length(self, edge: TestClient) -> None:
+        answer = edge.post("/jobs", content=b" " * (MIB + 1))
+        assert (answer.status_code, answer.json()["code"]) == (413, "body-too-large")
+
+    def test_a_body_of_unsaid_length_is_counted(self, edge: TestClient) -> None:
+        def endless() -> Iterator[bytes]:
+            while True:
+                yield b" " * 65536
+
+        headers = {"Content-Type": "application/json"}
+        answer = edge.post("/jobs", content=endless(), headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (413, "body-too-large")
+
+    def test_a_long_address_is_refused(self, edge: TestClient) -> None:
+        answer = edge.get("/datasets?after=" + "x" * 20_000)
+        assert (answer.status_code, answer.json()["code"]) == (414, "uri-too-long")
+
+
+class TestMethodsAndPaths:
+    @pytest.mark.parametrize("path", ["/", "/nothing", "/datasets/", "//datasets", "/datasets/a/b"])
+    def test_an_unknown_path_is_not_found(self, edge: TestClient, path: str) -> None:
+        answer = edge.get(BASE_URL + path)
+        assert (answer.status_code, answer.json()["code"]) == (404, "not-found")
+
+    @pytest.mark.parametrize(
+        ("method", "path", "allowed"),
+        [
+            ("PUT", "/datasets", {"GET", "POST"}),
+            ("PATCH", "/datasets/ds_1", {"GET", "DELETE"}),
+            ("DELETE", "/jobs", {"GET", "POST"}),
+            ("GET", "/predict", {"POST"}),
+            ("TRACE", "/healthz", {"GET"}),
+            ("OPTIONS", "/version", {"GET"}),
+        ],
+    )
+    def test_another_method_is_refused_and_the_right_ones_told(
+        self, edge: TestClient, method: str, path: str, allowed: set[str]
+    ) -> None:
+        answer = edge.request(method, path)
+        assert (answer.status_code, answer.json()["code"]) == (405, "method-not-allowed")
+        assert set(answer.headers["Allow"].split(", ")) <= allowed
+
+    @pytest.mark.parametrize("accept", ["text/xml", "image/png, text/xml;q=0.5", "*/*;q=0"])
+    def test_a_client_that_takes_nothing_of_ours_is_told(
+        self, edge: TestClient, accept: str
+    ) -> None:
+        answer = edge.get("/datasets", headers={"Accept": accept})
+        assert (answer.status_code, answer.json()["code"]) == (406, "not-acceptable")
+
+    def test_a_foreign_page_is_given_no_permission(self, edge: TestClient) -> None:
+        headers = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
+        for answer in (
+            edge.options("/datasets", headers=headers),
+            edge.get("/datasets", headers=headers),
+        ):
+            assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+class TestStrictJson:
+    @pytest.mark.parametrize("path", ["/jobs", "/jobs/estimate", "/predict", "/models/x/predict"])
+    @pytest.mark.parametrize(
+        ("body", "kind", "status", "code"),
+        [
+            (b"", "application/json", 400, "malformed-json"),
+            (b"{", "application/json", 400, "malformed-json"),
+            (b'{"a": 1,}', "application/json", 400, "malformed-json"),
+            (b'{"a": NaN}', "application/json", 400, "malformed-json"),
+            (b'{"a": -Infinity}', "application/json", 400, "malformed-json"),
+            (b'{"a": ' + b"9" * 5000 + b"}", "application/json", 400, "malformed-json"),
+            (b"[" * 100_000, "application/json", 400, "json-too-deep"),
+            (b'{"a": 1, "a": 2}', "application/json", 400, "duplicate-key"),
+            (b'{"a": {"b": 1, "b": 2}}', "application/json; charset=utf-8", 400, "duplicate-key"),
+            ('{"a": "é"}'.encode("latin-1"), "application/json", 400, "invalid-encoding"),
+            ('{"a": 1}'.encode("utf-16"), "application/json", 400, "invalid-encoding"),
+            (b"{}", "text/plain", 415, "unsupported-media-type"),
+            (b"{}", "", 415, "unsupported-media-type"),
+            (b"[]", "application/json", 422, "validation-error"),
+            (b"null", "application/json", 422, "validation-error"),
+            (b'"a"', "application/json", 422, "validation-error"),
+            (b'{"epoch": 3}', "application/json", 422, "validation-error"),
+        ],
+    )
+    def test_every_endpoint_has_the_same_edge(
+        self, edge: TestClient, path: str, body: bytes, kind: str, status: int, code: str
+    ) -> None:
+        headers = {"Content-Type": kind} if kind else {}
+        answer = edge.post(path, content=body, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+    def test_brackets_inside_strings_nest_nothing(self, edge: TestClient) -> None:
+        body = json.dumps({"model": "x", "input": '"[{\\' * 1000})
+        headers = {"Content-Type": "application/json"}
+        answer = edge.post("/predict", content=body, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (404, "not-found")
+
+    def test_a_packed_body_is_refused(self, edge: TestClient) -> None:
+        headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+        answer = edge.post("/jobs", content=b"{}", headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (415, "unsupported-encoding")
+
+
+def kinds(root: type[ServiceError] = ServiceError) -> Iterator[type[ServiceError]]:
+    yield root
+    for kind in root.__subclasses__():
+        yield from kinds(kind)
+
+
+class TestProblems:
+    def test_a_refusal_is_a_problem_document(self, edge: TestClient) -> None:
+        answer = edge.get("/datasets?limit=0", headers={"X-Request-ID": "mine-1"})
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        assert answer.headers["X-Request-ID"] == "mine-1"
+        problem = answer.json()
+        assert set(problem) == {
+            "type",
+            "title",
+            "status",
+            "detail",
+            "instance",
+            "code",
+            "request_id",
+            "errors",
+        }
+        assert (problem["status"], problem["instance"]) == (422, "/datasets")
+        assert problem["request_id"] == "mine-1"
+        assert problem["errors"][0]["pointer"] == "query:limit"
+
+    @pytest.mark.parametrize("asked", ["", "a b", "x" * 200, 'a"b'])
+    def test_a_strange_request_id_is_replaced(self, edge: TestClient, asked: str) -> None:
+        answer = edge.get("/version", headers={"X-Request-ID": asked})
+        assert answer.headers["X-Request-ID"].startswith("req_")
+
+    def test_every_type_leads_to_a_page_that_explains_it(self, edge: TestClient) -> None:
+        for kind in kinds():
+            page = edge.get(f"/problems/{kind.code}")
+            assert page.status_code == 200
+            assert page.headers["Content-Type"].startswith("text/plain")
+            found = find_problem(kind.code)
+            assert found is not None
+            assert page.text == describe(found)
+            assert kind.code in page.text
+
+    def test_every_kind_of_problem_has_a_story_a_title_and_a_code(self) -> None:
+        for kind in kinds():
+            if kind is ServiceError:
+                continue
+            assert kind.__doc__, kind
+            assert kind.title, kind
+            assert re.fullmatch(r"[a-z]+(-[a-z]+)*", kind.code), kind
+            assert 400 <= kind.status < 600, kind
+
+    def test_an_unknown_type_is_not_found(self, edge: TestClient) -> None:
+        assert edge.get("/problems/nothing").status_code == 404
+
+    def test_answers_are_not_sniffed_and_not_stored(self, edge: TestClient) -> None:
+        for path in ("/datasets", "/nothing", "/version"):
+            answer = edge.get(path)
+            assert answer.headers["X-Content-Type-Options"] == "nosniff"
+            assert answer.headers["Cache-Control"] == "no-store"
