@@ -71,6 +71,15 @@ async def require_tenant(
     return tenant
 
 
+async def refuse_strangers(request: Request) -> None:
+    """`require_tenant`, for what comes before dependencies do: the reading of a body.
+
+    Raises:
+        Unauthorized: as `require_tenant`.
+    """
+    await require_tenant(request, await bearer(request))
+
+
 TenantDep = Annotated[TenantId, Depends(require_tenant)]
 
 

@@ -15,6 +15,7 @@ from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.auth import refuse_strangers
 from core.errors import ServiceError
 
 MAX_DEPTH = 32
@@ -78,12 +79,14 @@ class StrictRequest(Request):
 
 
 class StrictRoute(APIRoute):
-    """A route whose JSON body is read strictly, before anything else happens."""
+    """A route for known callers, whose JSON body is read strictly before FastAPI sees it."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
 
         async def strictly(request: Request) -> Response:
+            # FastAPI reads bodies before it asks for keys; a stranger's is not worth reading.
+            await refuse_strangers(request)
             refuse_encodings(request)
             strict = StrictRequest(request.scope, request.receive)
             if self.body_field is not None:

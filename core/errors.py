@@ -45,6 +45,8 @@ class ServiceError(Exception):
 
 
 class NotFound(ServiceError):
+    """Nothing has this name, or what has it belongs to somebody else."""
+
     status = 404
     code = "not-found"
     title = "Not found"
@@ -54,6 +56,8 @@ class NotFound(ServiceError):
 
 
 class Gone(ServiceError):
+    """It was here and has been deleted; its id is never used again."""
+
     status = 410
     code = "gone"
     title = "Deleted"
@@ -63,6 +67,8 @@ class Gone(ServiceError):
 
 
 class ValidationFailed(ServiceError):
+    """A field of the request is missing, unknown, or has a value it cannot have."""
+
     status = 422
     code = "validation-error"
     title = "The request is not valid"

@@ -22,6 +22,8 @@ NEW_TEXTS = (
     "The courier swears it was handed over. Nobody here has it. By the way, the invoice is fine.",
 )
 PORT_OF_RUN_UP = 8000
+# A job's row tells what its worker said at the last heartbeat: often, for a live bar.
+LIVELY = {"LLKD_HEARTBEAT_SECONDS": "1", "LLKD_POLL_SECONDS": "0.5"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,7 +50,7 @@ def _demonstrate(console: Console, options: argparse.Namespace) -> None:
         f"the report, {len(made.labels)} intents (seed {options.seed}), in {files.train.parent}"
     )
     console.print("Starting the API and a worker …")
-    with running_service(options.data_dir, port=options.port) as service:
+    with running_service(options.data_dir, port=options.port, settings=LIVELY) as service:
         console.print(f"Listening on {service.url} (logs: {options.data_dir}/*.log)")
         with ApiClient(service.url) as client, _logs_on_failure(service, console):
             model = _two_jobs(console, client, service, files, made)

@@ -50,6 +50,11 @@ ENCODER_FAMILIES = frozenset(
 )
 
 # Keys by which a configuration asks for code of its own, at any depth.
+# These count positions from the padding id on, so that many of them are never used.
+_POSITIONS_AFTER_PADDING = frozenset(
+    {"camembert", "mpnet", "roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl"}
+)
+
 _CODE_KEYS = frozenset({"auto_map", "trust_remote_code", "custom_pipelines"})
 _PLAIN_WEIGHTS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}\.safetensors")
 # A configuration is a few kilobytes; a larger file is no configuration.
@@ -120,6 +125,18 @@ def read_config(folder: Path, name: str = CONFIG) -> dict[str, object]:
     if not isinstance(content, dict):
         raise ModelNotAllowed(f"{name} of {folder.name} is not a JSON object")
     return content
+
+
+def token_limit(folder: Path) -> int | None:
+    """Tokens the encoder has positions for, or None when it sets no limit."""
+    config = read_config(folder)
+    positions = config.get("max_position_embeddings")
+    if not isinstance(positions, int):
+        return None
+    pad_id = config.get("pad_token_id")
+    if config.get("model_type") in _POSITIONS_AFTER_PADDING and isinstance(pad_id, int):
+        return positions - pad_id - 1
+    return positions
 
 
 def _check_links(folder: Path, *, root: Path) -> None:

@@ -6,7 +6,7 @@ import torch
 
 from llkd.base_models import ModelSource, locate
 from llkd.errors import DeviceUnavailable, ModelNotAllowed
-from llkd.model_folder import read_config
+from llkd.model_folder import token_limit
 from llkd.specs import StudentSpec, TrainingSpec
 from llkd.students.base import Student
 from llkd.students.encoder import EncoderClassifier
@@ -14,8 +14,8 @@ from llkd.students.encoder_student import EncoderStudent
 from llkd.students.tokens import TextReader
 
 # The top third of the layers learns (MiniLM: 2 of 6; RoBERTa: 4 of 12): an update then
-# costs less than half, a checkpoint a fifth. The prototypes behind the method's defaults
-# were tuned so, and other shares want other learning rates.
+# costs half and a checkpoint a third of what all layers would. The prototypes behind the
+# method's defaults were tuned so, and other shares want other learning rates.
 _LEARNING_SHARE = 1 / 3
 
 
@@ -29,10 +29,10 @@ def build_student(
         DeviceUnavailable: a GPU is asked for and there is none.
     """
     folder = locate(spec.model, revision=spec.revision, source=source)
-    positions = read_config(folder).get("max_position_embeddings")
-    if isinstance(positions, int) and spec.max_length > positions:
+    limit = token_limit(folder)
+    if limit is not None and spec.max_length > limit:
         raise ModelNotAllowed(
-            f"{spec.model!r} reads {positions} tokens at the most; max_length is {spec.max_length}"
+            f"{spec.model!r} reads {limit} tokens at the most; max_length is {spec.max_length}"
         )
     device = choose_device(training.device)
     if device.type == "cpu":

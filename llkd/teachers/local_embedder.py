@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from transformers import AutoModel, PreTrainedModel
 
+from llkd.model_folder import token_limit
 from llkd.students.tokens import TextReader, TokenRows
 from llkd.types import FloatArray
 
@@ -48,7 +49,7 @@ class LocalEmbedder:
             local_files_only=True,
             dtype=torch.float32,
         )
-        readable = min(MAX_LENGTH, _position_limit(encoder))
+        readable = min(MAX_LENGTH, token_limit(folder) or MAX_LENGTH)
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         return cls(encoder, TextReader(folder, max_length=readable), device=device)
 
@@ -97,10 +98,3 @@ class LocalEmbedder:
 def _depths(layer_count: int) -> list[int]:
     """A third, two thirds and all of the layers, each once, ascending; 0 is below the first."""
     return sorted({-(-layer_count * third // 3) for third in (1, 2, 3)})
-
-
-def _position_limit(encoder: PreTrainedModel) -> int:
-    """Tokens the encoder has positions for; RoBERTa's count starts after its padding id."""
-    positions = getattr(encoder.config, "max_position_embeddings", None) or MAX_LENGTH
-    pad_id = getattr(encoder.config, "pad_token_id", None) or 0
-    return int(positions) - pad_id - 1

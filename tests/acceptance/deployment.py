@@ -26,7 +26,8 @@ ROOT = Path(__file__).parents[2]
 # The machine of a test run may be busy with others; what is slow here is importing torch.
 PATIENCE_S = 240.0
 JOB = make_spec(teacher={"kind": "few_shot", "model": "local/tiny"})
-LEASE_S = 3.0
+# Long enough for a machine that is busy with other tests, short enough to wait for.
+LEASE_S = 5.0
 HEARTBEAT_S = 0.5
 REAP_S = 0.5
 

@@ -9,6 +9,7 @@ import pytest
 from llkd import base_models
 from llkd.base_models import ModelSource, check_name, fingerprint, locate
 from llkd.errors import ModelNotAllowed
+from llkd.model_folder import token_limit
 from tests.llkd.tiny_bert import write_tiny_bert
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -282,3 +283,19 @@ class TestFingerprint:
         before = fingerprint(folder)
         (folder / "README.md").write_text("hello")
         assert fingerprint(folder) == before
+
+
+class TestTokenLimit:
+    @pytest.mark.parametrize(
+        ("family", "pad_id", "limit"), [("bert", 0, 514), ("roberta", 1, 512), ("mpnet", 1, 512)]
+    )
+    def test_positions_that_a_family_never_uses_do_not_count(self, tmp_path, family, pad_id, limit):
+        config = {"model_type": family, "pad_token_id": pad_id, "max_position_embeddings": 514}
+        (tmp_path / "config.json").write_text(json.dumps(config))
+
+        assert token_limit(tmp_path) == limit
+
+    def test_an_encoder_without_such_a_number_sets_none(self, tmp_path):
+        (tmp_path / "config.json").write_text(json.dumps({"model_type": "deberta-v2"}))
+
+        assert token_limit(tmp_path) is None

@@ -22,12 +22,8 @@ class TestSweeping:
         upload.write_text("half a file")
         stored = tmp_path / "artifacts" / "ab"
         stored.mkdir()
-        for path in (
-            tmp_path / "scratch" / "old",
-            tmp_path / "checkpoints" / "job",
-            upload,
-            stored,
-        ):
+        scratch, checkpoint = tmp_path / "scratch" / "old", tmp_path / "checkpoints" / "job"
+        for path in (scratch, checkpoint, upload, stored):
             make_old(path, days=3)
         sweep(tmp_path)
         assert not scratch.exists()

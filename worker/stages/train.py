@@ -1,6 +1,5 @@
 """The second stage: a student learns from the pseudo-labels, and can be interrupted at any step."""
 
-import math
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -55,15 +54,16 @@ def _learn(job: Job, student: Student, pool: Pool, held_out: Pool | None) -> Tra
     plan = TrainingPlan.of(job.spec)
     checkpoints = Checkpoints(job, student)
     state = checkpoints.resume()
-    batches = plan.epochs * math.ceil(len(pool) / plan.batch_size)
+    batches = plan.epochs * plan.batches_an_epoch(pool)
     job.progress.expect(batches)
     if state is not None:
-        job.progress.resume_at(_batches_done(state.epoch, state.position, plan, len(pool)))
+        job.progress.resume_at(state.epoch * plan.batches_an_epoch(pool) + state.position)
     selector = build_selector(
         job.spec.selection, class_count=pool.class_count, seed=job.spec.training.seed
     )
     for report in distill(student, pool, selector, plan=plan, held_out=held_out, state=state):
-        _tell(job, report, plan, batches=batches, pool_size=len(pool))
+        done = report.state.epoch * plan.batches_an_epoch(pool) + report.state.position
+        _tell(job, report, done=done, batches=batches)
         if report.stopped is not None:
             log.info("training_ended", why=report.stopped, steps=report.step)
             return report
@@ -75,10 +75,8 @@ def _learn(job: Job, student: Student, pool: Pool, held_out: Pool | None) -> Tra
     raise AssertionError("the loop ends with a report that says why")
 
 
-def _tell(
-    job: Job, report: TrainingReport, plan: TrainingPlan, *, batches: int, pool_size: int
-) -> None:
-    done = _batches_done(report.state.epoch, report.state.position, plan, pool_size)
+def _tell(job: Job, report: TrainingReport, *, done: int, batches: int) -> None:
+    """Say how far it is: batches of the pool behind, of all that are planned."""
     job.progress.advance(
         done,
         step=done,
@@ -102,11 +100,6 @@ def _tell(
         unique_samples=report.unique_used,
         thresholds=report.thresholds,
     )
-
-
-def _batches_done(epoch: int, position: int, plan: TrainingPlan, pool_size: int) -> int:
-    """Batches of the pool behind a place in the training."""
-    return epoch * math.ceil(pool_size / plan.batch_size) + math.ceil(position / plan.batch_size)
 
 
 def _store(job: Job, student: Student, last: TrainingReport, *, pool_size: int) -> Json:

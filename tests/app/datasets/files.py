@@ -13,6 +13,27 @@ from fastapi.testclient import TestClient
 MIB = 1024 * 1024
 ENOUGH = 40
 TEXTS = [f"text number {number}" for number in range(ENOUGH)]
+# The statistics of a dataset whose file need not exist.
+COUNTED = {
+    "rows": 1,
+    "unique": 1,
+    "duplicates": 0,
+    "set_aside": 0,
+    "set_aside_by_code": {},
+    "values_dropped_by_code": {},
+    "characters": {"min": 1, "median": 1, "p95": 1, "max": 1, "mean": 1},
+    "gold": None,
+    "gold_conflicts": 0,
+    "teacher_answers": 0,
+    "columns": {
+        "text": "text",
+        "label": None,
+        "teacher_label": None,
+        "teacher_confidence": None,
+        "teacher_probabilities": None,
+        "ignored": [],
+    },
+}
 
 
 def csv_file(texts: Sequence[str] = TEXTS, *, header: str = "text", end: str = "\n") -> bytes:

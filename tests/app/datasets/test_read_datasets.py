@@ -6,29 +6,9 @@ from fastapi.testclient import TestClient
 from core.db.session import Database
 from core.ids import TenantId, new_dataset_id
 from core.lifecycle import JobState
-from tests.app.datasets.files import csv_file, upload
+from tests.app.datasets.files import COUNTED, csv_file, upload
 from tests.factories import make_dataset, make_job
 
-COUNTED = {
-    "rows": 1,
-    "unique": 1,
-    "duplicates": 0,
-    "set_aside": 0,
-    "set_aside_by_code": {},
-    "values_dropped_by_code": {},
-    "characters": {"min": 1, "median": 1, "p95": 1, "max": 1, "mean": 1},
-    "gold": None,
-    "gold_conflicts": 0,
-    "teacher_answers": 0,
-    "columns": {
-        "text": "text",
-        "label": None,
-        "teacher_label": None,
-        "teacher_confidence": None,
-        "teacher_probabilities": None,
-        "ignored": [],
-    },
-}
 NO_IDS = [
     "..%2f..%2fetc",
     "%2e%2e%5c",
