@@ -10,7 +10,7 @@ from sqlalchemy import text
 from starlette.responses import PlainTextResponse, Response
 
 from app.dependencies import ArtifactsDep, DatabaseDep
-from app.problems import describe, find_problem
+from app.problems import read_page
 from core.errors import NotFound, Unavailable
 
 VERSION = version("llkd-service")
@@ -61,7 +61,7 @@ def read_problem(
     ],
 ) -> str:
     """What a problem's `type` means."""
-    kind = find_problem(code)
-    if kind is None:
+    page = read_page(code)
+    if page is None:
         raise NotFound("kind of problem", code)
-    return describe(kind)
+    return page

@@ -16,6 +16,8 @@ from core.ids import new_request_id
 REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?")
 MAX_TARGET_BYTES = 16 * 1024
+MAX_HEADER_BYTES = 16 * 1024
+MAX_HEADERS = 100
 # A body may make us wait this long, and a second more for each kilobyte it brings.
 BODY_GRACE_SECONDS = 30.0
 BODY_BYTES_A_SECOND = 1024
@@ -60,6 +62,29 @@ class UriTooLong(ServiceError):
     status = 414
     code = "uri-too-long"
     title = "The address is too long"
+
+
+class HeadersTooLarge(ServiceError):
+    """The headers are more, or longer, than any client of this service needs."""
+
+    status = 431
+    code = "headers-too-large"
+    title = "The headers are too large"
+
+
+class AmbiguousLength(ServiceError):
+    """The request states its length in two ways; a proxy before us may have read the other."""
+
+    status = 400
+    code = "malformed-request"
+    title = "The length of the body is ambiguous"
+
+    def __init__(self) -> None:
+        # Where this request ends and the next begins is what cannot be known.
+        super().__init__(
+            "Content-Length and Transfer-Encoding exclude each other.",
+            headers={"Connection": "close"},
+        )
 
 
 class RequestContext:
@@ -150,6 +175,13 @@ class RequestLimits:
         headers = Headers(scope=scope)
         if len(scope.get("raw_path", b"")) + len(scope["query_string"]) > MAX_TARGET_BYTES:
             return UriTooLong(f"The address is longer than {MAX_TARGET_BYTES} bytes.")
+        size = sum(len(name) + len(value) for name, value in scope["headers"])
+        if size > MAX_HEADER_BYTES or len(scope["headers"]) > MAX_HEADERS:
+            return HeadersTooLarge(
+                f"At most {MAX_HEADERS} headers of {MAX_HEADER_BYTES} bytes together are read."
+            )
+        if "content-length" in headers and "transfer-encoding" in headers:
+            return AmbiguousLength()
         host = HOST.fullmatch(headers.get("host", ""))
         name = host.group(1).strip("[]").lower() if host else None
         if name is None or ("*" not in self.allowed_hosts and name not in self.allowed_hosts):

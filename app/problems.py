@@ -82,13 +82,18 @@ def items(errors: Sequence[ErrorItem]) -> list[dict[str, str]]:
     return [{key: _printable(value) for key, value in asdict(error).items()} for error in errors]
 
 
-def find_problem(code: str) -> type[ServiceError] | None:
-    """The class that raises this code, for the page that its `type` leads to."""
-    return next((kind for kind in _kinds(ServiceError) if kind.code == code), None)
+def read_page(code: str) -> str | None:
+    """What the problems of this code are, for the page that their `type` leads to.
+
+    One code may have several stories: bytes that are not text are another matter in a
+    JSON body than in a file.
+    """
+    told = dict.fromkeys(describe(kind) for kind in _kinds(ServiceError) if kind.code == code)
+    return "\n".join(told) or None
 
 
 def describe(kind: type[ServiceError]) -> str:
-    """One plain-text page about a kind of problem."""
+    """A kind of problem in a few lines of plain text."""
     story = inspect.cleandoc(kind.__doc__ or "")
     return f"{kind.title} (HTTP {kind.status}, code {kind.code})\n\n{story}\n"
 

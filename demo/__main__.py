@@ -47,7 +47,8 @@ def _demonstrate(console: Console, options: argparse.Namespace) -> None:
     files = corpus.write(made, options.data_dir / "corpus")
     console.print(
         f"Corpus: {len(made.train):,} texts without labels and {len(made.test):,} with gold for "
-        f"the report, {len(made.labels)} intents (seed {options.seed}), in {files.train.parent}"
+        f"the report, {len(made.labels)} intents (seed {options.seed}), in {files.train.parent}",
+        soft_wrap=True,
     )
     console.print("Starting the API and a worker …")
     with running_service(options.data_dir, port=options.port, settings=LIVELY) as service:

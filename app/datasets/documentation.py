@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from app.datasets.schemas import DatasetFile, DatasetWrite
+from app.datasets.request_schemas import DatasetFile, DatasetWrite
 
 FORM_EXAMPLE = {
     "file": "text,category\nI was charged twice.,billing\n",

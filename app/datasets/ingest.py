@@ -17,6 +17,7 @@ from core.errors import ErrorItem, Unavailable
 
 log = structlog.get_logger(__name__)
 
+CHILD = (sys.executable, "-m", "app.datasets.ingest_child")
 # Python with Arrow reserves 0.3 GiB before it reads; a file of 5 million rows needs 1 GiB.
 MEMORY_BYTES = 2048 * MIB
 BASE_CPU_SECONDS = 60
@@ -57,7 +58,7 @@ def run_ingest(source: Path, folder: Path, options: ReadOptions) -> dict[str, An
     limits = limits_for(source.stat().st_size, options)
     try:
         ended = subprocess.run(
-            [sys.executable, "-m", "app.datasets.ingest_child"],
+            CHILD,
             input=Task(source, folder, options, limits).to_json().encode(),
             capture_output=True,
             env=child_environment(),

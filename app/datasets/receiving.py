@@ -16,7 +16,7 @@ from app.datasets.errors import EmptyDataset, EmptyFile
 from app.datasets.multipart import read_form
 from app.datasets.naming import label_from, read_extension
 from app.datasets.options import Columns, Format, ReadOptions
-from app.datasets.schemas import DatasetWrite, FormFields, RowWrite
+from app.datasets.request_schemas import DatasetWrite, FormFields, RowWrite
 from app.datasets.upload import Received, Receiver, body_of, refuse_full_disk
 from app.middleware import BodyTooLarge
 from app.strict_json import UnsupportedMediaType, media_type, parse_strictly

@@ -59,7 +59,8 @@ class Deployment:
             "LLKD_HEARTBEAT_SECONDS": str(HEARTBEAT_S),
             "LLKD_REAP_SECONDS": str(REAP_S),
             "LLKD_KILL_GRACE_SECONDS": "10",
-            "LLKD_CHECKPOINT_SECONDS": "0.1",
+            # After every batch, so that a kill at a checkpoint finds one.
+            "LLKD_CHECKPOINT_SECONDS": "0.001",
             "HF_HUB_OFFLINE": "1",
             "PYTHONWARNINGS": "ignore",
         }

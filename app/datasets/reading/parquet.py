@@ -217,6 +217,9 @@ def _values(column: pa.Array) -> list[Any]:
         # Rows with one text share one object, as they do in the file.
         entries = _values(column.dictionary)
         places = column.indices.to_pylist()
+        # Arrow does not look; a negative one would quietly be another row's text.
+        if not all(place is None or 0 <= place < len(entries) for place in places):
+            raise MalformedParquet("A dictionary does not hold what a row refers to.")
         return [None if place is None else entries[place] for place in places]
     try:
         values: list[Any] = column.to_pylist(maps_as_pydicts="lossy")

@@ -20,12 +20,14 @@ from app.datasets import ingest as parent
 from app.datasets.errors import (
     DecompressionLimit,
     InsufficientStorage,
+    MalformedParquet,
     TooManyRows,
 )
 from app.datasets.ingest import IngestFailed, limits_for, run_ingest
 from app.datasets.ingest_child import ROWS, Limits, Task, ingest, own_limits
 from app.datasets.options import MIB, Columns, Format, ReadOptions
 from core.dataset_files import read_page
+from core.errors import Unavailable
 from tests.app.datasets.files import TEXTS, csv_file
 
 GENEROUS = Limits(memory=2048 * MIB, cpu=300, file=1024 * MIB)
@@ -46,7 +48,7 @@ def run_watched(task: Task) -> tuple[dict[str, Any], int]:
     """
     with tempfile.TemporaryFile() as answer:
         child = subprocess.Popen(
-            [sys.executable, "-m", "app.datasets.ingest_child"],
+            parent.CHILD,
             stdin=subprocess.PIPE,
             stdout=answer,
             env=parent.child_environment(),
@@ -115,7 +117,7 @@ class TestRunIngest:
     @pytest.mark.parametrize(
         "limits",
         [
-            Limits(memory=300 * MIB, cpu=300, file=1024 * MIB),
+            Limits(memory=128 * MIB, cpu=300, file=1024 * MIB),
             Limits(memory=2048 * MIB, cpu=1, file=1024 * MIB),
             Limits(memory=2048 * MIB, cpu=300, file=MIB),
         ],
@@ -125,8 +127,8 @@ class TestRunIngest:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limits: Limits
     ) -> None:
         monkeypatch.setattr(parent, "limits_for", lambda *_: limits)
-        # A thousand fields of half a megabyte, waiting to be written together.
-        source = write_source(tmp_path, b"\n".join([b"%d" % n * 99_999 for n in range(300)]))
+        # Seconds of work, megabytes to write; and the memory is less than Python begins with.
+        source = write_source(tmp_path, b"\n".join([b"row %d" % n for n in range(800_000)]))
         with pytest.raises(DecompressionLimit) as raised:
             run_ingest(source, tmp_path, ReadOptions(Format.TXT))
         assert raised.value.status == 422
@@ -137,6 +139,29 @@ class TestRunIngest:
         monkeypatch.setattr(parent, "WALL_FACTOR", 0.0001)
         with pytest.raises(DecompressionLimit, match="more than"):
             run_ingest(write_source(tmp_path, csv_file()), tmp_path, ReadOptions(Format.CSV))
+
+    @pytest.mark.parametrize(
+        ("how", "format_", "told"),
+        [
+            ("SIGABRT", Format.PARQUET, MalformedParquet),
+            ("SIGSEGV", Format.PARQUET, MalformedParquet),
+            ("SIGKILL", Format.PARQUET, DecompressionLimit),
+            ("SIGKILL", Format.CSV, DecompressionLimit),
+            ("SIGTERM", Format.CSV, Unavailable),
+        ],
+    )
+    def test_how_a_reader_died_says_why(
+        self,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        how: str,
+        format_: Format,
+        told: type[Exception],
+    ) -> None:
+        dying = f"import os, signal; os.kill(os.getpid(), signal.{how})"
+        monkeypatch.setattr(parent, "CHILD", (sys.executable, "-c", dying))
+        with pytest.raises(told):
+            run_ingest(write_source(tmp_path, b"x"), tmp_path, ReadOptions(format_))
 
     def test_a_fault_of_ours_is_not_told_as_the_file_s(self, tmp_path: Path) -> None:
         source = write_source(tmp_path, csv_file())

@@ -1,0 +1,200 @@
+"""What a dataset is asked for with: the fields beside a file, or rows."""
+
+import codecs
+from typing import Annotated, Any
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    WithJsonSchema,
+    field_validator,
+)
+
+from app.datasets.options import Encoding, OnBadRow
+from app.datasets.rows import normalized
+
+MAX_NAME = 200
+
+
+def _any_string(value: object) -> str:
+    """A string as it came: one with a lone surrogate is set aside later, not refused here."""
+    if not isinstance(value, str):
+        raise ValueError("a string was expected")
+    return value
+
+
+def _empty_is_none(value: object) -> object:
+    return None if value == "" else value
+
+
+def _or_plain_texts(schema: dict[str, Any]) -> None:
+    schema["items"] = {"anyOf": [schema["items"], {"type": "string"}]}
+
+
+AnyString = Annotated[str, PlainValidator(_any_string), WithJsonSchema({"type": "string"})]
+Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME, examples=["support tickets"])]
+ColumnName = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class FormFields(BaseModel):
+    """The text fields beside the file of an uploaded form."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Name | None = Field(
+        default=None, description="What to call the dataset; its file's name by default."
+    )
+    text_column: ColumnName = Field(
+        default="text", description="The column that holds the texts.", examples=["body"]
+    )
+    label_column: ColumnName | None = Field(
+        default=None,
+        description="A column of gold labels, made by people; rows without one stay unlabelled.",
+        examples=["category"],
+    )
+    teacher_label_column: ColumnName | None = Field(
+        default=None, description="A column of labels that a teacher gave.", examples=["predicted"]
+    )
+    teacher_confidence_column: ColumnName | None = Field(
+        default=None,
+        description="A column with the teacher's probability of its label, in [0, 1].",
+        examples=["score"],
+    )
+    teacher_probabilities_column: ColumnName | None = Field(
+        default=None,
+        description="A column of JSON objects, label to probability.",
+        examples=["scores"],
+    )
+    encoding: Encoding = Field(
+        default=Encoding.UTF_8,
+        description="Encoding of a text file. A byte order mark is honoured; nothing is guessed.",
+        examples=["cp1252"],
+    )
+    delimiter: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=1,
+        description="What separates fields: `,` in .csv and a tab in .tsv unless given. "
+        "A tab may be written `\\t`.",
+        examples=[";"],
+    )
+    on_bad_row: OnBadRow = Field(
+        default=OnBadRow.FAIL,
+        description="`fail` refuses a file with a row that cannot be parsed; `skip` sets the row "
+        "aside. Texts that parse but cannot be used are set aside either way.",
+        examples=["skip"],
+    )
+
+    @field_validator(
+        "name",
+        "label_column",
+        "teacher_label_column",
+        "teacher_confidence_column",
+        "teacher_probabilities_column",
+        "delimiter",
+        mode="before",
+    )
+    @classmethod
+    def _unfilled(cls, value: object) -> object:
+        return _empty_is_none(value)
+
+    @field_validator("name")
+    @classmethod
+    def _name_prints(cls, value: str | None) -> str | None:
+        return value if value is None else printable(value)
+
+    @field_validator(
+        "text_column",
+        "label_column",
+        "teacher_label_column",
+        "teacher_confidence_column",
+        "teacher_probabilities_column",
+    )
+    @classmethod
+    def _as_headers_are_read(cls, value: str | None) -> str | None:
+        return value if value is None else normalized(value)
+
+    @field_validator("encoding", mode="before")
+    @classmethod
+    def _known_by_any_name(cls, value: object) -> object:
+        try:
+            asked = codecs.lookup(str(value)).name
+        except (LookupError, ValueError):
+            return value
+        return next((known for known in Encoding if codecs.lookup(known).name == asked), value)
+
+    @field_validator("delimiter", mode="before")
+    @classmethod
+    def _tab_by_name(cls, value: object) -> object:
+        return "\t" if value == "\\t" else value
+
+    @field_validator("delimiter")
+    @classmethod
+    def _separates(cls, value: str | None) -> str | None:
+        if value is not None and value in '"\r\n\0 ':
+            raise ValueError("a delimiter is no quote, space, line break or NUL")
+        return value
+
+
+class DatasetFile(FormFields):
+    """An uploaded form: one file, and how to read it."""
+
+    file: Annotated[bytes, WithJsonSchema({"type": "string", "format": "binary"})] = Field(
+        description="A .csv, .tsv, .jsonl, .ndjson or .txt file, each also as .gz, or a .parquet "
+        "file. Its extension says how it is read."
+    )
+
+
+class RowWrite(BaseModel):
+    """One text, with what is known of it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    text: AnyString | None = Field(examples=["I was charged twice."])
+    label: AnyString | int | None = Field(
+        default=None, description="Gold label.", examples=["billing"]
+    )
+    teacher_label: AnyString | int | None = Field(default=None, examples=["billing"])
+    teacher_confidence: float | None = Field(default=None, examples=[0.93])
+    teacher_probabilities: dict[str, float] | None = Field(
+        default=None, examples=[{"billing": 0.93, "tech": 0.07}]
+    )
+
+
+class DatasetWrite(BaseModel):
+    """A dataset small enough to send as JSON."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    name: Name
+    rows: list[RowWrite] = Field(
+        description="Texts, plain or as objects; at least 32 different ones.",
+        examples=[["I was charged twice.", {"text": "The app crashes.", "label": "tech"}]],
+        json_schema_extra=_or_plain_texts,
+    )
+
+    @field_validator("name")
+    @classmethod
+    def _name_prints(cls, value: str) -> str:
+        return printable(value)
+
+    @field_validator("rows", mode="before")
+    @classmethod
+    def _plain_texts(cls, value: object) -> object:
+        if not isinstance(value, list):
+            return value
+        return [{"text": row} if isinstance(row, str) else row for row in value]
+
+
+def printable(name: str) -> str:
+    """A name as it is shown: NFC, without white space around it.
+
+    Raises:
+        ValueError: nothing is left, or it holds characters that do not print.
+    """
+    shown = normalized(name)
+    if not shown or not shown.isprintable():
+        raise ValueError("a name has printable characters only")
+    return shown
