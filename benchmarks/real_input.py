@@ -35,6 +35,9 @@ def main() -> int:
     except (NotAFolderOfOurs, ServiceFailed, JobFailed, ApiProblem, httpx.TransportError) as error:
         console.print(f"Failed: {error}", style="red", markup=False, soft_wrap=True)
         return 1
+    except KeyboardInterrupt:
+        console.print("Stopped.")
+        return 130
     return 0
 
 
@@ -124,7 +127,7 @@ def _publish(
     facts: dict[str, Any] = {
         "dataset": task.name,
         "k": options.k,
-        "pool": len(task.pool),
+        "texts": len(task.pool),
         "test": len(task.test),
         "classes": len(task.labels),
         "training": options.training,

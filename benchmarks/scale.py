@@ -58,6 +58,9 @@ def main() -> int:
     except (ServiceFailed, JobFailed, ApiProblem, httpx.TransportError) as error:
         console.print(f"Failed: {error}", style="red", markup=False, soft_wrap=True)
         return 1
+    except KeyboardInterrupt:
+        console.print("Stopped.")
+        return 130
     console.print(as_table(results))
     console.print(growth_verdict(results))
     if options.out is not None:

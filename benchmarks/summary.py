@@ -9,6 +9,7 @@ from rich.table import Table
 from demo.results import ResultRow
 
 NOTHING = "-"
+HEADINGS = ("accuracy", "macro-F1", "unique", "gradient samples", "steps", "epochs", "time")
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ def as_summary_table(rows: Sequence[SeededRow], *, title: str) -> Table:
     seeds = sorted({each.seed for each in rows})
     table = Table(title=f"{title}; seeds {seeds}", title_justify="left", title_style="bold")
     table.add_column("")
-    for heading in ("accuracy", "macro-F1", "unique", "gradient samples", "steps", "seconds"):
+    for heading in HEADINGS:
         table.add_column(heading, justify="right", no_wrap=True)
     for name in dict.fromkeys(each.row.name for each in rows):
         same = [each.row for each in rows if each.row.name == name]
@@ -33,7 +34,8 @@ def as_summary_table(rows: Sequence[SeededRow], *, title: str) -> Table:
             _share(same),
             _mean([row.gradient for row in same]),
             _mean([row.steps for row in same]),
-            f"{mean(row.seconds for row in same):.0f}",
+            _passes([row.epochs for row in same]),
+            f"{mean(row.seconds for row in same):.0f} s",
         )
     return table
 
@@ -47,6 +49,11 @@ def _percent(values: Sequence[float]) -> str:
 def _mean(counts: Sequence[int | None]) -> str:
     known = [count for count in counts if count is not None]
     return f"{mean(known):,.0f}" if known else NOTHING
+
+
+def _passes(epochs: Sequence[float | None]) -> str:
+    known = [each for each in epochs if each is not None]
+    return f"{mean(known):.1f}" if known else NOTHING
 
 
 def _share(rows: Sequence[ResultRow]) -> str:

@@ -22,6 +22,8 @@ NEW_TEXTS = (
     "The courier swears it was handed over. Nobody here has it. By the way, the invoice is fine.",
 )
 PORT_OF_RUN_UP = 8000
+# Fewer than a job's default: someone is watching.
+PASSES = 4
 # A job's row tells what its worker said at the last heartbeat: often, for a live bar.
 LIVELY = {"LLKD_HEARTBEAT_SECONDS": "1", "LLKD_POLL_SECONDS": "0.5"}
 
@@ -110,6 +112,8 @@ def _spec(selection: str, pool: Json, gold: Json, made: corpus.Corpus) -> Json:
         "instruction": "Route the customer's message by what it asks for in the end.",
         "teacher": {"kind": "few_shot"},
         "selection": {"kind": selection},
+        # Both may pass over the texts as often, and both stop by the same rule.
+        "training": {"epochs": PASSES},
         "evaluation": {"dataset_id": gold["id"]},
     }
 
@@ -117,12 +121,17 @@ def _spec(selection: str, pool: Json, gold: Json, made: corpus.Corpus) -> Json:
 def _compare(console: Console, client: ApiClient, llkd: Json, everything: Json) -> None:
     llkd_report, all_report = client.report(llkd["id"]), client.report(everything["id"])
     rows = (
-        teacher_row(llkd, llkd_report, name="teacher (few-shot)"),
+        teacher_row(llkd, llkd_report, name="teacher"),
         student_row(llkd_report, name="student, LLKD"),
-        student_row(all_report, name="student, all pseudo-labels"),
+        student_row(all_report, name="student, all"),
     )
     console.print()
-    console.print(as_table(rows, title="On gold labels that no job has seen"))
+    console.print(as_table(rows, title="On gold labels that no job has learned from"))
+    console.print(
+        "Gradient: samples learned from, repeats included. Student, all: every pseudo-label. "
+        "Both stop when held-out pseudo-labels gain no more.",
+        soft_wrap=True,
+    )
     console.print(verdict(*rows), soft_wrap=True)
 
 

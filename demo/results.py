@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from demo.api_client import Json
 
 NOTHING = "-"
+HEADINGS = ("accuracy", "macro-F1 (95 %)", "unique texts", "gradient", "epochs", "time")
 
 
 @dataclass(frozen=True)
@@ -24,8 +26,9 @@ class Measured:
 class ResultRow:
     """One line: who answered, how well, from how many samples, in how long.
 
-    The sample counts are None for a teacher. `unique` counts different texts that
-    were learned from, `gradient` how often a text was, `pool` the texts there were.
+    The counts are None for a teacher. `unique` counts different texts that were learned
+    from, `gradient` how often a text was, `pool` the texts there were, `epochs` the passes
+    over them until training stopped.
     """
 
     name: str
@@ -36,6 +39,7 @@ class ResultRow:
     unique: int | None = None
     gradient: int | None = None
     steps: int | None = None
+    epochs: float | None = None
 
 
 def teacher_row(job: Json, report: Json, *, name: str) -> ResultRow:
@@ -61,6 +65,7 @@ def student_row(report: Json, *, name: str) -> ResultRow:
         unique=training["unique_samples"],
         gradient=training["gradient_samples"],
         steps=training["steps"],
+        epochs=training["epochs"],
     )
 
 
@@ -74,10 +79,18 @@ def stage_seconds(job: Json) -> dict[str, float]:
 
 
 def as_table(rows: Sequence[ResultRow], *, title: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold")
-    table.add_column("")
-    for heading in ("accuracy", "macro-F1 (95 %)", "unique samples", "gradient samples", "seconds"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    """Readable from 80 columns on: below its full width, only shares of samples wrap."""
+    table = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 0, 0, 1),
+    )
+    table.add_column("", no_wrap=True)
+    for heading in HEADINGS:
+        table.add_column(heading, justify="right", no_wrap=not heading.startswith("unique"))
     for row in rows:
         table.add_row(
             row.name,
@@ -86,7 +99,8 @@ def as_table(rows: Sequence[ResultRow], *, title: str) -> Table:
             f"({100 * row.macro_f1.low:.1f}-{100 * row.macro_f1.high:.1f})",
             _share(row.unique, row.pool),
             _count(row.gradient),
-            f"{row.seconds:.0f}",
+            NOTHING if row.epochs is None else f"{row.epochs:.1f}",
+            f"{row.seconds:.0f} s",
         )
     return table
 

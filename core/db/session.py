@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 # SQLite: how long a writer waits for another one. Half a lease, so that a process
 # frozen inside its transaction cannot make every other one lose its jobs.
 BUSY_TIMEOUT_MS = 5000
+CONNECT_TIMEOUT_S = 5
 
 
 class Database:
@@ -39,6 +40,8 @@ class Database:
         else:
             self.engine = create_engine(
                 url,
+                # A host that swallows packets must not hold a heartbeat for minutes.
+                connect_args={"connect_timeout": CONNECT_TIMEOUT_S},
                 pool_size=pool_size,
                 max_overflow=pool_size,
                 pool_pre_ping=True,

