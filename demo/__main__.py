@@ -23,7 +23,7 @@ NEW_TEXTS = (
 )
 PORT_OF_RUN_UP = 8000
 # Fewer than a job's default: someone is watching.
-PASSES = 4
+PASSES = 3
 # A job's row tells what its worker said at the last heartbeat: often, for a live bar.
 LIVELY = {"LLKD_HEARTBEAT_SECONDS": "1", "LLKD_POLL_SECONDS": "0.5"}
 
@@ -112,7 +112,7 @@ def _spec(selection: str, pool: Json, gold: Json, made: corpus.Corpus) -> Json:
         "instruction": "Route the customer's message by what it asks for in the end.",
         "teacher": {"kind": "few_shot"},
         "selection": {"kind": selection},
-        # Both may pass over the texts as often, and both stop by the same rule.
+        # The same limit and the same stopping rule for both.
         "training": {"epochs": PASSES},
         "evaluation": {"dataset_id": gold["id"]},
     }

@@ -9,6 +9,8 @@ from uuid import uuid4
 
 import pytest
 import redis
+import structlog
+from _pytest.terminal import TerminalReporter
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import URL, make_url
 
@@ -16,6 +18,30 @@ from core.db.base import Row
 from core.db.session import Database
 from migrations import upgrade
 from tests.servers import serve
+
+# A test says what a promise came to under this name; the run's last lines print it.
+FIGURE = "figure"
+
+# The default renders every local variable of a traceback, which takes a minute an error.
+structlog.configure(
+    processors=[
+        structlog.contextvars.merge_contextvars,
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
+    reports = terminalreporter.getreports("passed") + terminalreporter.getreports("failed")
+    told = [
+        f"{report.nodeid.rpartition('::')[2]}: {value}"
+        for report in reports
+        for name, value in report.user_properties
+        if name == FIGURE
+    ]
+    if told:
+        terminalreporter.section("figures")
+        terminalreporter.write_line("\n".join(told))
 
 
 @pytest.fixture(scope="session")

@@ -6,38 +6,23 @@ from pathlib import Path
 
 import pytest
 import torch
-from _pytest.terminal import TerminalReporter
 from sqlalchemy.engine import make_url
 
 from core.db.session import Database
 from core.lifecycle import Stage
 from tests.acceptance.deployment import JOB, Deployment
+from tests.conftest import FIGURE
 from tests.servers import running_redis
 from tests.worker.corpus import add_dataset, add_distillation, add_models, make_rows
 from tests.worker.workshop import Workshop
 from worker.stages.label import label
 from worker.stages.train import train
 
-FIGURE = "figure"
-
 
 @pytest.fixture
 def figure(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
     """Say what a promise came to; printed at the end of the run."""
     return lambda text: record_property(FIGURE, text)
-
-
-def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
-    reports = terminalreporter.getreports("passed") + terminalreporter.getreports("failed")
-    told = [
-        f"{report.nodeid.rpartition('::')[2]}: {value}"
-        for report in reports
-        for name, value in report.user_properties
-        if name == FIGURE
-    ]
-    if told:
-        terminalreporter.section("figures")
-        terminalreporter.write_line("\n".join(told))
 
 
 @pytest.fixture(scope="session")
