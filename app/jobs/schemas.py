@@ -46,7 +46,9 @@ class EvaluationSpec(Spec):
 
     dataset_id: DatasetIdField | None = Field(
         default=None,
-        description="A dataset with gold labels; null evaluates against the teacher alone.",
+        description="A dataset with gold labels. Null: the gold rows of `dataset_id` itself "
+        "measure, up to a fifth of it, and are not trained on; without any, only the agreement "
+        "with the teacher is known.",
         examples=[EXAMPLE_DATASET],
     )
 
