@@ -37,7 +37,6 @@ class StopReason(StrEnum):
     COMPLETED = "completed"
     EARLY_STOPPING = "early_stopping"
     BUDGET = "budget"
-    TIME = "time"
 
 
 class Queue(StrEnum):

@@ -161,7 +161,7 @@ class Supervisor:
             "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
             "TOKENIZERS_PARALLELISM": "false",
             # Threads that wait by spinning take the cores from the API beside them, and
-            # from each other: on two busy cores training took twice as long.
+            # from each other.
             "OMP_WAIT_POLICY": "PASSIVE",
             "PYTHONFAULTHANDLER": "1",
         }
