@@ -10,6 +10,7 @@ from torch import Tensor
 
 from llkd.errors import TrainingDiverged
 from llkd.losses import weighted_cross_entropy
+from llkd.side_by_side import side_by_side
 from llkd.students.encoder import (
     EncoderClassifier,
     learned_weights_of,
@@ -24,10 +25,11 @@ from llkd.types import Classified, FloatArray, IntArray
 # Longer gradients are cut: one odd text must not undo a hundred steps.
 MAX_GRADIENT_NORM = 1.0
 
-# Padded tokens a forward holds at once. On a CPU larger batches leave the cache and gain
-# nothing; a GPU wants to be filled. Training keeps activations, so it holds less.
-_PREDICT_TOKENS = {"cpu": 8_192, "cuda": 262_144}
-_UPDATE_TOKENS = {"cpu": 8_192, "cuda": 65_536}
+# Padded tokens and rows that a forward holds at once. A CPU gains nothing from more rows
+# and loses by their padding: few of like length are fastest. A GPU wants to be filled.
+# Training keeps activations, so it holds less.
+_PREDICT = {"cpu": {"padded_tokens": 8_192, "rows": 8}, "cuda": {"padded_tokens": 262_144}}
+_UPDATE = {"cpu": {"padded_tokens": 8_192, "rows": 16}, "cuda": {"padded_tokens": 65_536}}
 
 
 class EncoderStudent:
@@ -58,9 +60,10 @@ class EncoderStudent:
         rows = self._reader.read(texts)
         logits = torch.empty((len(texts), self._model.class_count), dtype=torch.float64)
         self._model.eval()
-        with torch.inference_mode(), self._precision():
-            for index in rows.batches(padded_tokens=_PREDICT_TOKENS[self._device.type]):
-                logits[torch.from_numpy(index)] = self._forward(rows, index).double().cpu()
+        batches = list(rows.batches(**_PREDICT[self._device.type]))
+        scored = side_by_side(lambda index: self._score(rows, index), batches, device=self._device)
+        for index, found in zip(batches, scored, strict=True):
+            logits[torch.from_numpy(index)] = found
         probabilities = torch.softmax(logits, dim=1).numpy()
         return Classified(probabilities, rows.truncated, rows.count)
 
@@ -152,7 +155,7 @@ class EncoderStudent:
         """Accumulate the gradient of the whole batch's loss over batches that fit the device."""
         total = float(weights.sum())
         loss = 0.0
-        for index in rows.batches(padded_tokens=_UPDATE_TOKENS[self._device.type]):
+        for index in rows.batches(**_UPDATE[self._device.type]):
             part = torch.from_numpy(weights[index]).to(self._device, torch.float32)
             target = torch.from_numpy(labels[index]).to(self._device)
             with self._precision():
@@ -163,6 +166,11 @@ class EncoderStudent:
             share.backward()  # type: ignore[no-untyped-call]
             loss += share.item()
         return loss
+
+    def _score(self, rows: TokenRows, index: IntArray) -> Tensor:
+        """[n, K] logits without gradients, in float64 on the CPU."""
+        with torch.inference_mode(), self._precision():
+            return self._forward(rows, index).double().cpu()
 
     def _forward(self, rows: TokenRows, index: IntArray) -> Tensor:
         """[n, K] logits of these rows, padded to the longest of them."""

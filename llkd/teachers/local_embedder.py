@@ -6,10 +6,10 @@ from typing import Self, cast
 
 import numpy as np
 import torch
-from torch import Tensor
 from transformers import AutoModel, PreTrainedModel
 
 from llkd.model_folder import token_limit
+from llkd.side_by_side import side_by_side
 from llkd.students.tokens import TextReader, TokenRows
 from llkd.types import FloatArray
 
@@ -58,10 +58,12 @@ class LocalEmbedder:
         rows = self._reader.read(texts)
         width = int(self._encoder.config.hidden_size)
         vectors = np.zeros((len(texts), len(self._layers), width), dtype=np.float64)
-        with torch.inference_mode():
-            for places, length in self._batches(rows):
-                embedded = self._forward(rows, places, length)[: len(places)]
-                vectors[places] = embedded.double().cpu().numpy()
+        batches = list(self._batches(rows))
+        embedded = side_by_side(
+            lambda batch: self._forward(rows, *batch), batches, device=self._device
+        )
+        for (places, _), found in zip(batches, embedded, strict=True):
+            vectors[places] = found[: len(places)]
         return vectors
 
     def _batches(self, rows: TokenRows) -> Iterator[tuple[list[int], int]]:
@@ -74,7 +76,8 @@ class LocalEmbedder:
             for start in range(0, len(places), self._rows):
                 yield places[start : start + self._rows], length
 
-    def _forward(self, rows: TokenRows, places: Sequence[int], length: int) -> Tensor:
+    @torch.inference_mode()
+    def _forward(self, rows: TokenRows, places: Sequence[int], length: int) -> FloatArray:
         """[R, L, H] unit vectors; rows beyond the given places are blank and mean nothing."""
         ids = np.full((self._rows, length), self._reader.pad_id, dtype=np.int64)
         mask = np.zeros((self._rows, length), dtype=np.int64)
@@ -92,7 +95,8 @@ class LocalEmbedder:
         chosen = torch.stack([states[layer] for layer in self._layers], dim=1)  # [R, L, T, H]
         weights = attended[:, None, :, None].to(chosen.dtype)
         pooled = (chosen * weights).sum(dim=2) / weights.sum(dim=2)
-        return torch.nn.functional.normalize(pooled, dim=-1)
+        vectors: FloatArray = torch.nn.functional.normalize(pooled, dim=-1).double().cpu().numpy()
+        return vectors
 
 
 def _depths(layer_count: int) -> list[int]:

@@ -97,7 +97,7 @@ class TestUpdate:
                 if isinstance(module, torch.nn.Dropout):
                     module.p = 0.0
         expected = whole.update(pool.texts, pool.labels, weights, learning_rate=0.0)
-        monkeypatch.setitem(encoder_student._UPDATE_TOKENS, "cpu", 40)
+        monkeypatch.setitem(encoder_student._UPDATE, "cpu", {"padded_tokens": 40})
         assert parts.update(pool.texts, pool.labels, weights, learning_rate=0.0) == pytest.approx(
             expected, rel=1e-5
         )
