@@ -5,13 +5,14 @@ all of it or nothing, also after a power cut. A tree (a model) is a manifest of
 names and digests that is itself such a file.
 """
 
+import fcntl
 import hashlib
 import json
-import math
 import os
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import BinaryIO
@@ -38,14 +39,14 @@ class ArtifactStore:
         """Move a finished file into the store; returns its sha256."""
         digest = sha256_of(source)
         target = self.path(digest)
-        if target.exists():
-            source.unlink()
-        else:
-            with source.open("rb") as written:
-                os.fsync(written.fileno())
-            if not target.parent.exists():
-                target.parent.mkdir(exist_ok=True)
-                fsync_folder(self.root)
+        with source.open("rb") as written:
+            os.fsync(written.fileno())
+        if not target.parent.exists():
+            target.parent.mkdir(exist_ok=True)
+            fsync_folder(self.root)
+        # Its age begins anew, also if it was there: `remove` takes only what is old.
+        os.utime(source)
+        with self._locked(fcntl.LOCK_SH):
             source.replace(target)
         # Also for a file that was there: whoever put it may have died before this line.
         fsync_folder(target.parent)
@@ -86,9 +87,7 @@ class ArtifactStore:
         Raises:
             ArtifactDamaged: the manifest is missing or changed, or a file is missing.
         """
-        self.verify(digest)
-        manifest: dict[str, str] = json.loads(self.path(digest).read_bytes())
-        paths = {name: self.path(part) for name, part in manifest.items()}
+        paths = {name: self.path(part) for name, part in self.members(digest).items()}
         for name, path in paths.items():
             if not path.exists():
                 raise ArtifactDamaged(f"{name} of tree {digest[:12]} is missing")
@@ -106,31 +105,55 @@ class ArtifactStore:
         if actual != digest:
             raise ArtifactDamaged(f"artifact {digest[:12]} has the content of {actual[:12]}")
 
-    def remove_abandoned(self, *, older_than: timedelta) -> int:
-        """Delete what lies in the scratch folder and was not written to for so long.
+    def members(self, tree: str) -> dict[str, str]:
+        """The digests of a tree's files by name; whether the files are there is not asked.
 
-        Returns:
-            How many files and folders that were; uploads cut off by a crash, most often.
+        Raises:
+            ArtifactDamaged: the manifest is missing or changed.
+        """
+        self.verify(tree)
+        manifest: dict[str, str] = json.loads(self.path(tree).read_bytes())
+        return manifest
+
+    def older_than(self, age: timedelta) -> list[str]:
+        """Digests of the files that nobody stored, or stored again, for so long."""
+        oldest = time.time() - age.total_seconds()
+        return [
+            path.name
+            for path in self.root.glob("??/*")
+            if (written := _last_written(path)) is not None and written < oldest
+        ]
+
+    def remove(self, digest: str, *, older_than: timedelta) -> bool:
+        """Delete a file, unless somebody stored it again meanwhile; says whether it went.
+
+        That no row names it is the caller's to know.
         """
         oldest = time.time() - older_than.total_seconds()
-        abandoned = [path for path in self._scratch.iterdir() if _last_written(path) < oldest]
-        for path in abandoned:
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
-        return len(abandoned)
+        with self._locked(fcntl.LOCK_EX):
+            written = _last_written(self.path(digest))
+            if written is None or written >= oldest:
+                return False
+            self.path(digest).unlink()
+            return True
+
+    @contextmanager
+    def _locked(self, mode: int) -> Iterator[None]:
+        """Keep a file from being removed between being found and being counted on."""
+        with (self.root / ".lock").open("a") as lock:
+            fcntl.flock(lock, mode)
+            yield
 
     def is_writable(self) -> bool:
         return os.access(self._scratch, os.W_OK)
 
 
-def _last_written(path: Path) -> float:
-    """Seconds since the epoch; infinity for what its owner took away meanwhile."""
+def _last_written(path: Path) -> float | None:
+    """Seconds since the epoch; None if it is gone."""
     try:
-        return max(part.stat().st_mtime for part in (path, *path.rglob("*")))
+        return path.stat().st_mtime
     except FileNotFoundError:
-        return math.inf
+        return None
 
 
 def sha256_of(path: Path) -> str:

@@ -7,12 +7,14 @@ from datetime import timedelta
 
 import structlog
 
+from core.artifacts import ArtifactStore
 from core.config import Settings
 from core.db.session import Database
 from core.lifecycle import Queue
 from worker.devices import Device, find_devices
 from worker.drain import Drain
 from worker.durability import OUTAGE
+from worker.garbage import GarbageCollector
 from worker.leftovers import sweep
 from worker.reaper import Reaper
 from worker.supervisor import CHILD, Supervisor
@@ -92,6 +94,12 @@ class Slots:
                 name="reaper",
                 daemon=True,
             )
+        )
+        collector = GarbageCollector(
+            self._database, ArtifactStore(self._settings.data_dir / "artifacts")
+        )
+        self._threads.append(
+            threading.Thread(target=collector.run, args=(self._drain,), name="garbage", daemon=True)
         )
         for thread in self._threads:
             thread.start()

@@ -1,5 +1,6 @@
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -7,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from core.artifacts import ArtifactDamaged, ArtifactStore
+
+DAY = timedelta(days=1)
 
 
 @pytest.fixture
@@ -17,7 +20,7 @@ def store(tmp_path: Path) -> ArtifactStore:
 def files_of(store: ArtifactStore) -> set[str]:
     """The names of what a reader could find."""
     stored = (path for path in store.root.rglob("*") if path.is_file())
-    return {path.name for path in stored if path.parent.name != "incoming"}
+    return {path.name for path in stored if path.parent.name != "incoming"} - {".lock"}
 
 
 def scratch_files_of(store: ArtifactStore) -> list[Path]:
@@ -167,16 +170,44 @@ class TestDamageIsFound:
             store.tree(digest)
 
 
-class TestRemoveAbandoned:
-    def test_only_what_nobody_writes_any_more_goes(self, store: ArtifactStore) -> None:
-        old_file, old_folder, busy = (store.scratch_path() for _ in range(3))
-        old_file.write_bytes(b"")
-        for folder in (old_folder, busy):
-            folder.mkdir()
-            (folder / "upload.csv").write_bytes(b"text")
-        for path in (old_file, old_folder, old_folder / "upload.csv", busy):
-            os.utime(path, (1, 1))
-        kept = store.put_bytes(b"one")
-        assert store.remove_abandoned(older_than=timedelta(hours=1)) == 2
-        assert scratch_files_of(store) == [busy]
-        store.verify(kept)
+def make_old(store: ArtifactStore, digest: str) -> str:
+    os.utime(store.path(digest), (1, 1))
+    return digest
+
+
+class TestRemove:
+    def test_what_is_old_is_listed_and_goes(self, store: ArtifactStore) -> None:
+        old, _ = make_old(store, store.put_bytes(b"old")), store.put_bytes(b"new")
+        assert store.older_than(DAY) == [old]
+        assert store.remove(old, older_than=DAY)
+        assert not store.path(old).exists()
+        assert not store.remove(old, older_than=DAY)
+
+    def test_what_was_stored_again_stays(self, store: ArtifactStore) -> None:
+        old = make_old(store, store.put_bytes(b"one"))
+        store.put_bytes(b"one")
+        assert store.older_than(DAY) == []
+        assert not store.remove(old, older_than=DAY)
+        store.verify(old)
+
+    def test_a_tree_names_its_members(self, store: ArtifactStore, tmp_path: Path) -> None:
+        tree = store.put_tree(make_folder(tmp_path / "model", weights=b"1", config=b"2"))
+        assert store.members(tree) == {
+            "config": sha256(b"2").hexdigest(),
+            "weights": sha256(b"1").hexdigest(),
+        }
+
+    def test_storing_and_removing_at_once_never_loses_what_was_stored(
+        self, store: ArtifactStore
+    ) -> None:
+        def store_again(_: int) -> str:
+            return store.put_bytes(b"contended")
+
+        digest = store.put_bytes(b"contended")
+        with ThreadPoolExecutor(4) as pool:
+            for turn in range(100):
+                make_old(store, digest)
+                removal = pool.submit(store.remove, digest, older_than=DAY)
+                list(pool.map(store_again, range(2)))
+                removal.result()
+                assert store.path(digest).exists(), turn

@@ -1,0 +1,83 @@
+"""A stored file is in use as long as something that is not deleted needs it."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy.orm import Session
+
+from core.db.base import EPOCH
+from core.db.repositories.models import ModelRepository, NewModel
+from core.db.repositories.references import References, find_references
+from core.db.session import Database
+from core.db.tables import JobRow, JobStageRow
+from core.lifecycle import JobState, Stage
+from tests.factories import TENANT, make_dataset, make_job
+
+NOW = datetime.now(UTC)
+
+
+def make_stage(session: Session, job: JobRow, stage: Stage, **output: str | None) -> None:
+    session.add(
+        JobStageRow(job_id=job.id, stage=stage.value, attempt=1, output=output, started_at=EPOCH)
+    )
+    session.flush()
+
+
+def make_model(session: Session, job: JobRow, artifact: str) -> None:
+    new = NewModel(
+        name="tickets",
+        job_id=job.id,
+        artifact=artifact,
+        labels=["a", "b"],
+        base_model="minilm",
+        metrics={},
+        export={},
+        size_bytes=1,
+    )
+    ModelRepository(session).register(TENANT, new)
+
+
+def references_of(database: Database) -> References:
+    with database.read() as session:
+        return find_references(session)
+
+
+class TestReferences:
+    def test_of_an_empty_store_there_are_none(self, database: Database) -> None:
+        assert references_of(database) == References(frozenset(), frozenset())
+
+    def test_a_dataset_keeps_its_files_until_it_is_deleted(self, database: Database) -> None:
+        with database.write() as session:
+            make_dataset(session, rows_artifact="rows", issues_artifact="issues")
+            make_dataset(session, rows_artifact="gone", issues_artifact="gone", deleted_at=NOW)
+        assert references_of(database).files == {"rows", "issues"}
+
+    def test_labels_go_with_the_dataset_of_their_job(self, database: Database) -> None:
+        with database.write() as session:
+            for deleted_at in (None, NOW):
+                dataset = make_dataset(
+                    session, rows_artifact="r", issues_artifact="i", deleted_at=deleted_at
+                )
+                job = make_job(session, state=JobState.SUCCEEDED, dataset_id=dataset.id)
+                name = "labels" if deleted_at is None else "labels of the deleted"
+                make_stage(session, job, Stage.LABEL, labels=name, evaluation_labels=None)
+        assert references_of(database).files == {"r", "i", "labels"}
+
+    def test_a_student_stays_while_its_job_is_under_way(self, database: Database) -> None:
+        with database.write() as session:
+            for state in JobState:
+                job = make_job(session, state=state)
+                make_stage(session, job, Stage.TRAIN, student=f"student of a {state} job")
+        assert references_of(database).trees == {
+            "student of a queued job",
+            "student of a running job",
+        }
+
+    def test_a_model_stays_until_it_is_deleted(self, database: Database) -> None:
+        with database.write() as session:
+            kept, deleted = (make_job(session, state=JobState.SUCCEEDED) for _ in range(2))
+            make_model(session, kept, "kept")
+            make_model(session, deleted, "deleted")
+            row = ModelRepository(session).by_job(deleted.id)
+            assert row is not None
+            row.deleted_at = NOW
+        assert references_of(database).trees == {"kept"}

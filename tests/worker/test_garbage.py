@@ -1,0 +1,88 @@
+"""What nothing points at goes after a day, and nothing else ever does."""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from core.artifacts import ArtifactDamaged, ArtifactStore
+from core.db.session import Database
+from core.lifecycle import JobState, Stage
+from tests.core.repositories.test_references import make_model, make_stage
+from tests.factories import make_dataset, make_job
+from worker.drain import Drain
+from worker.garbage import GarbageCollector
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ArtifactStore:
+    return ArtifactStore(tmp_path / "artifacts")
+
+
+def make_everything_old(store: ArtifactStore) -> None:
+    for path in store.root.glob("??/*"):
+        os.utime(path, (1, 1))
+
+
+def stored_tree(store: ArtifactStore, folder: Path, **files: bytes) -> str:
+    folder.mkdir()
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    return store.put_tree(folder)
+
+
+class TestCollecting:
+    def test_files_of_what_was_deleted_go_and_shared_ones_stay(
+        self, sqlite_database: Database, store: ArtifactStore, tmp_path: Path
+    ) -> None:
+        rows, issues, deleted = (store.put_bytes(name) for name in (b"rows", b"issues", b"del"))
+        model = stored_tree(store, tmp_path / "model", weights=b"w", card=b"c")
+        student = stored_tree(store, tmp_path / "student", weights=b"w", state=b"s")
+        with sqlite_database.write() as session:
+            dataset = make_dataset(session, rows_artifact=rows, issues_artifact=issues)
+            make_dataset(
+                session,
+                rows_artifact=deleted,
+                issues_artifact=issues,
+                deleted_at=datetime.now(UTC),
+            )
+            job = make_job(session, state=JobState.SUCCEEDED, dataset_id=dataset.id)
+            make_stage(session, job, Stage.TRAIN, student=student)
+            make_model(session, job, model)
+        make_everything_old(store)
+        collector = GarbageCollector(sqlite_database, store)
+        # The deleted rows, and of the finished job's student what its model does not share.
+        assert collector.collect() == 3
+        assert not store.path(deleted).exists()
+        assert not store.path(student).exists()
+        store.verify(rows)
+        assert set(store.tree(model)) == {"weights", "card"}
+        assert collector.collect() == 0
+
+    def test_what_was_stored_today_may_still_get_its_row(
+        self, sqlite_database: Database, store: ArtifactStore
+    ) -> None:
+        digest = store.put_bytes(b"just stored")
+        assert GarbageCollector(sqlite_database, store).collect() == 0
+        store.verify(digest)
+
+    def test_if_a_model_cannot_be_read_nothing_goes(
+        self, sqlite_database: Database, store: ArtifactStore
+    ) -> None:
+        unused = store.put_bytes(b"unused")
+        with sqlite_database.write() as session:
+            make_model(session, make_job(session, state=JobState.SUCCEEDED), "f" * 64)
+        make_everything_old(store)
+        with pytest.raises(ArtifactDamaged):
+            GarbageCollector(sqlite_database, store).collect()
+        store.verify(unused)
+
+    def test_it_goes_on_after_a_damage_and_ends_with_the_worker(
+        self, sqlite_database: Database, store: ArtifactStore
+    ) -> None:
+        with sqlite_database.write() as session:
+            make_model(session, make_job(session, state=JobState.SUCCEEDED), "f" * 64)
+        drain = Drain()
+        drain.begin()
+        GarbageCollector(sqlite_database, store).run(drain)
