@@ -38,6 +38,9 @@ def build_student(
     if device.type == "cpu":
         # A GPU's fastest kernels add in any order; only a CPU is promised to repeat itself.
         torch.use_deterministic_algorithms(True)
+        # It also blanks every new tensor, in case one is read before it is written: ours
+        # are not, and it costs a few per cent.
+        torch.utils.deterministic.fill_uninitialized_memory = False
     model = EncoderClassifier.from_base(folder, class_count=class_count, seed=training.seed)
     model.train_top(_LEARNING_SHARE)
     return EncoderStudent(
