@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from llkd.held_out import held_out_score
-from llkd.selection.base import Selector
+from llkd.selection.base import Batch, Selector
 from llkd.students.base import Student
 from llkd.training_plan import TrainingPlan
 from llkd.training_state import TrainingState
@@ -99,7 +99,9 @@ def _choose(
         answers = student.predict([pool.texts[i] for i in batch])
         uncertainty = normalized_entropy(answers.probabilities)
         state.count_forwards(answers)
-    selection = selector.select(pool.labels[batch], pool.confidence[batch], uncertainty)
+    selection = selector.select(
+        Batch(batch, pool.labels[batch], pool.confidence[batch], uncertainty)
+    )
     kept = zip(batch[selection.keep], selection.weights[selection.keep], strict=True)
     state.buffer.extend((int(index), float(weight)) for index, weight in kept)
     state.count_selection(seen=len(batch), kept=int(selection.keep.sum()))
@@ -108,10 +110,13 @@ def _choose(
 def _learn(
     student: Student, pool: Pool, plan: TrainingPlan, *, state: TrainingState
 ) -> float | None:
-    """Take an optimizer step for every full batch in the buffer; returns the newest loss."""
+    """Take an optimizer step for every full batch in the buffer; returns the newest loss.
+
+    A ragged plan waits for none to be full.
+    """
     loss = None
     size = min(plan.batch_size, len(pool))
-    while len(state.buffer) >= size:
+    while len(state.buffer) >= (1 if plan.ragged else size):
         entries, state.buffer = state.buffer[:size], state.buffer[size:]
         index = np.array([entry[0] for entry in entries])
         rate = plan.learning_rate_at(

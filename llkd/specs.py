@@ -105,6 +105,17 @@ class StudentSpec(Spec):
     )
 
 
+Momentum = Annotated[
+    float | None,
+    Field(
+        gt=0,
+        lt=1,
+        description="Memory of the thresholds; null grows it as min(.99, (1+t)/(10+t)).",
+    ),
+]
+Share = Annotated[float, Field(gt=0, le=1)]
+
+
 class LlkdSelection(Spec):
     """Teacher confident and student uncertain, by thresholds that adapt a class."""
 
@@ -112,12 +123,40 @@ class LlkdSelection(Spec):
     labeling: Literal["eager"] = Field(
         default="eager", description="`eager`: every text is labelled before training."
     )
-    momentum: float | None = Field(
-        default=None,
-        gt=0,
-        lt=1,
-        description="Memory of the thresholds; null grows it as min(.99, (1+t)/(10+t)).",
+    momentum: Momentum = None
+    ragged: bool = Field(
+        default=False,
+        description="Learn from what is kept of a batch at once, however few, as the paper's "
+        "loop does; by default kept texts wait until `batch_size` of them make one step.",
     )
+
+
+class TeacherConfidenceSelection(Spec):
+    """LLKD's teacher gate alone: confident for its class, whatever the student knows."""
+
+    kind: Literal["teacher_confidence"] = "teacher_confidence"
+    momentum: Momentum = None
+
+
+class StudentUncertaintySelection(Spec):
+    """LLKD's student gate alone: uncertain for its class, however unsure the teacher."""
+
+    kind: Literal["student_uncertainty"] = "student_uncertainty"
+    momentum: Momentum = None
+
+
+class FreeMatchSelection(Spec):
+    """FreeMatch's self-adaptive threshold on the teacher's confidence."""
+
+    kind: Literal["freematch"] = "freematch"
+    momentum: Momentum = None
+
+
+class ClassConfidenceSelection(Spec):
+    """The teacher's most confident texts of every class, the same ones in each pass."""
+
+    kind: Literal["class_confidence"] = "class_confidence"
+    share: Share = Field(default=0.5, description="Of every class.")
 
 
 class AllSelection(Spec):
@@ -130,11 +169,18 @@ class RandomSelection(Spec):
     """A random share of every batch: what LLKD must beat at the same size."""
 
     kind: Literal["random"] = "random"
-    share: float = Field(default=0.3, gt=0, le=1, description="Of every batch.")
+    share: Share = Field(default=0.3, description="Of every batch.")
 
 
 SelectionSpec = Annotated[
-    LlkdSelection | AllSelection | RandomSelection, Field(discriminator="kind")
+    LlkdSelection
+    | AllSelection
+    | RandomSelection
+    | ClassConfidenceSelection
+    | TeacherConfidenceSelection
+    | StudentUncertaintySelection
+    | FreeMatchSelection,
+    Field(discriminator="kind"),
 ]
 
 

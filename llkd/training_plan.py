@@ -5,7 +5,7 @@ from typing import Self
 
 import numpy as np
 
-from llkd.specs import DistillationSpec
+from llkd.specs import DistillationSpec, LlkdSelection
 from llkd.types import IntArray, Pool
 
 # Past this the student changes too much between the scoring of a batch and its use.
@@ -22,6 +22,7 @@ class TrainingPlan:
         learning_rate: the schedule's peak.
         seed: decides the order of the texts.
         early_stopping: stop when held-out answers gain no more.
+        ragged: learn from what is kept of a batch at once, however few.
         warmup_steps: optimizer steps over which the rate rises to its peak.
         first_check: optimizer steps before the held-out texts are first looked at: while a
             student of many classes warms up, its score stands still and means nothing.
@@ -36,6 +37,7 @@ class TrainingPlan:
     learning_rate: float = 3e-4
     seed: int = 42
     early_stopping: bool = True
+    ragged: bool = False
     warmup_steps: int = 10
     first_check: int = 30
     check_every: int = 10
@@ -53,6 +55,7 @@ class TrainingPlan:
             learning_rate=training.learning_rate,
             seed=training.seed,
             early_stopping=training.early_stopping,
+            ragged=isinstance(spec.selection, LlkdSelection) and spec.selection.ragged,
         )
 
     def batches(self, epoch: int, *, pool: Pool) -> list[IntArray]:

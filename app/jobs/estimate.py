@@ -17,15 +17,21 @@ from core.db.session import Database
 from core.db.tables import JobRow
 from core.ids import TenantId
 from core.lifecycle import JobState
-from llkd.specs import AllSelection, LlkdSelection, ProvidedTeacher, RandomSelection
+from llkd.specs import ClassConfidenceSelection, ProvidedTeacher, RandomSelection, SelectionSpec
 
 # A rule of thumb for English, and for scripts that a vocabulary knows letter by letter;
 # to these come two special tokens a text.
 BYTES_A_TOKEN = 4.0
 FEWEST_BYTES_A_TOKEN = 1.5
 SPECIAL_TOKENS = 2
-# Gradient samples as a share of all; docs/method.md has the measurements.
-LLKD_SHARE = 0.3
+# Gradient samples as a share of what is seen, as measured; docs/method.md says where.
+USUAL_SHARE = {
+    "all": 1.0,
+    "llkd": 0.3,
+    "student_uncertainty": 0.5,
+    "teacher_confidence": 0.6,
+    "freematch": 0.9,
+}
 FINISHED_JOBS = 20
 
 
@@ -124,16 +130,18 @@ def _steps(body: JobCreate, rows: int) -> Range:
     most = checks.most_steps(body, rows)
     epochs = body.training.epochs
     assert epochs is not None, "resolved"
-    match body.selection:
-        case LlkdSelection():
-            share = LLKD_SHARE
-        case RandomSelection(share=share):
-            pass
-        case AllSelection():
-            share = 1.0
-    expected = max(1, round(most * share))
+    expected = max(1, round(most * _expected_share(body.selection)))
     low = max(1, expected // epochs) if body.training.early_stopping else expected
     return Range(low=low, expected=expected, high=most)
+
+
+def _expected_share(selection: SelectionSpec) -> float:
+    """How much of what it sees a selection keeps: asked for, or as a rule."""
+    match selection:
+        case RandomSelection(share=share) | ClassConfidenceSelection(share=share):
+            return share
+        case _:
+            return USUAL_SHARE[selection.kind]
 
 
 def _alike(session: Session, tenant: TenantId, body: JobCreate) -> list[JobRow]:

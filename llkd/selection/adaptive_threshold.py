@@ -45,7 +45,7 @@ class AdaptiveThreshold:
         known = ~np.isnan(values)
         if not known.any():
             return
-        memory = self._memory()
+        memory = memory_after(self._batches, momentum=self._momentum)
         mean = float(values[known].mean())
         self._level = mean if self._level is None else _blend(self._level, mean, memory)
         for c in np.unique(labels[known]):
@@ -56,16 +56,6 @@ class AdaptiveThreshold:
             )
             self._seen[c] = True
         self._batches += 1
-
-    def _memory(self) -> float:
-        """Share of the old value that stays.
-
-        By default short at first and long later, min(.99, (1 + t) / (10 + t)): a constant
-        long memory keeps the thresholds of a student that no longer exists.
-        """
-        if self._momentum is not None:
-            return self._momentum
-        return min(0.99, (1 + self._batches) / (10 + self._batches))
 
     def by_class(self) -> FloatArray:
         """[K], the threshold of each class; 0 before anything was observed."""
@@ -102,6 +92,17 @@ class AdaptiveThreshold:
         self._level = state["level"]
         self._class_level = np.array(state["class_level"], dtype=np.float64)
         self._seen = np.array(state["seen"], dtype=np.bool_)
+
+
+def memory_after(batches: int, *, momentum: float | None) -> float:
+    """Share of the old value that stays when one more batch comes: `momentum`, if given.
+
+    By default short at first and long later, min(.99, (1 + t) / (10 + t)): a constant
+    long memory keeps the thresholds of a student that no longer exists.
+    """
+    if momentum is not None:
+        return momentum
+    return min(0.99, (1 + batches) / (10 + batches))
 
 
 def _blend(old: float, new: float, memory: float) -> float:

@@ -7,6 +7,26 @@ from llkd.types import BoolArray, FloatArray, IntArray, Json
 
 
 @dataclass(frozen=True)
+class Batch:
+    """B samples of the pool, to be kept or left.
+
+    Attributes:
+        index: [B], places in the pool.
+        labels: [B], pseudo-labels in 0..K-1.
+        confidence: [B], the teacher's, in [0, 1]; NaN when unknown.
+        uncertainty: [B], the student's, in [0, 1]; NaN when not asked for.
+    """
+
+    index: IntArray
+    labels: IntArray
+    confidence: FloatArray
+    uncertainty: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+
+@dataclass(frozen=True)
 class Selection:
     """What a selector decided on one batch.
 
@@ -27,16 +47,8 @@ class Selector(Protocol):
         """Whether `select` reads the student's uncertainty; if not, its forward is saved."""
         ...
 
-    def select(
-        self, labels: IntArray, confidence: FloatArray, uncertainty: FloatArray
-    ) -> Selection:
-        """Decide on one batch, updating thresholds from the whole of it first.
-
-        Args:
-            labels: [B], pseudo-labels in 0..K-1.
-            confidence: [B], in [0, 1]; NaN when unknown.
-            uncertainty: [B], in [0, 1]; NaN when not asked for.
-        """
+    def select(self, batch: Batch) -> Selection:
+        """Decide on one batch, updating thresholds from the whole of it first."""
         ...
 
     def thresholds(self) -> Json:

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from llkd.selection.base import Selection
-from llkd.types import FloatArray, IntArray, Json
+from llkd.selection.base import Batch, Selection
+from llkd.types import Json
 
 
 class Every:
@@ -13,10 +13,8 @@ class Every:
     def needs_uncertainty(self) -> bool:
         return False
 
-    def select(
-        self, labels: IntArray, confidence: FloatArray, uncertainty: FloatArray
-    ) -> Selection:
-        return Selection(np.ones(len(labels), dtype=np.bool_), np.ones(len(labels)))
+    def select(self, batch: Batch) -> Selection:
+        return Selection(np.ones(len(batch), dtype=np.bool_), np.ones(len(batch)))
 
     def thresholds(self) -> Json:
         return {}

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from llkd.selection.base import Selection
-from llkd.types import FloatArray, IntArray, Json
+from llkd.selection.base import Batch, Selection
+from llkd.types import Json
 
 
 class RandomShare:
@@ -22,11 +22,9 @@ class RandomShare:
     def needs_uncertainty(self) -> bool:
         return False
 
-    def select(
-        self, labels: IntArray, confidence: FloatArray, uncertainty: FloatArray
-    ) -> Selection:
-        keep = self._generator.random(len(labels)) < self._share
-        return Selection(keep, np.ones(len(labels)))
+    def select(self, batch: Batch) -> Selection:
+        keep = self._generator.random(len(batch)) < self._share
+        return Selection(keep, np.ones(len(batch)))
 
     def thresholds(self) -> Json:
         return {}

@@ -40,7 +40,7 @@ def build_student(
         torch.use_deterministic_algorithms(True)
         # It also blanks every new tensor, in case one is read before it is written: ours
         # are not, and it costs a few per cent.
-        torch.utils.deterministic.fill_uninitialized_memory = False
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     model = EncoderClassifier.from_base(folder, class_count=class_count, seed=training.seed)
     model.train_top(_LEARNING_SHARE)
     return EncoderStudent(

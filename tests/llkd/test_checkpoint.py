@@ -173,7 +173,7 @@ class TestInterruptedTraining:
         def reports(
             student: EncoderStudent, state: TrainingState | None
         ) -> Iterator[TrainingReport]:
-            selector = build_selector(LlkdSelection(), class_count=3, seed=5)
+            selector = build_selector(LlkdSelection(), pool=pool, seed=5)
             return distill(student, pool, selector, plan=plan, held_out=held_out, state=state)
 
         undisturbed = make_student()

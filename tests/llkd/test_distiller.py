@@ -12,9 +12,17 @@ from hypothesis import strategies as st
 
 from llkd.distiller import TrainingReport, distill
 from llkd.held_out import split_held_out
-from llkd.selection.base import Selection, Selector
+from llkd.selection.base import Batch, Selection, Selector
 from llkd.selection.factory import build_selector
-from llkd.specs import AllSelection, LlkdSelection, RandomSelection, SelectionSpec
+from llkd.specs import (
+    AllSelection,
+    ClassConfidenceSelection,
+    FreeMatchSelection,
+    LlkdSelection,
+    RandomSelection,
+    SelectionSpec,
+    StudentUncertaintySelection,
+)
 from llkd.students.base import Student
 from llkd.training_plan import TrainingPlan
 from llkd.training_state import TrainingState
@@ -22,11 +30,19 @@ from llkd.types import Classified, FloatArray, IntArray, Json, Pool
 from tests.llkd.conftest import MakeStudent
 from tests.llkd.tiny_bert import make_pool
 
-SELECTIONS: list[SelectionSpec] = [LlkdSelection(), AllSelection(), RandomSelection(share=0.5)]
+SELECTIONS: list[SelectionSpec] = [
+    LlkdSelection(),
+    LlkdSelection(ragged=True),
+    AllSelection(),
+    RandomSelection(share=0.5),
+    ClassConfidenceSelection(),
+    StudentUncertaintySelection(),
+    FreeMatchSelection(),
+]
 
 
-def selector_of(spec: SelectionSpec) -> Selector:
-    return build_selector(spec, class_count=3, seed=5)
+def selector_of(spec: SelectionSpec, pool: Pool | None = None) -> Selector:
+    return build_selector(spec, pool=pool or make_pool(3), seed=5)
 
 
 def make_plan(
@@ -106,11 +122,9 @@ class NoneAfter:
     def needs_uncertainty(self) -> bool:
         return True
 
-    def select(
-        self, labels: IntArray, confidence: FloatArray, uncertainty: FloatArray
-    ) -> Selection:
+    def select(self, batch: Batch) -> Selection:
         self._left -= 1
-        return Selection(np.full(len(labels), self._left >= 0), np.ones(len(labels)))
+        return Selection(np.full(len(batch), self._left >= 0), np.ones(len(batch)))
 
     def thresholds(self) -> Json:
         return {}
@@ -163,6 +177,14 @@ class TestDistill:
         student = ScriptedStudent()
         run(student, make_pool(50), selector_of(RandomSelection(share=0.3)), plan=make_plan())
         assert {len(batch) for batch in student.taught} == {8}
+
+    def test_a_ragged_plan_learns_from_what_is_kept_of_each_batch(self) -> None:
+        student = ScriptedStudent()
+        plan = replace(make_plan(epochs=1), ragged=True)
+        reports = run(student, make_pool(80), selector_of(RandomSelection(share=0.3)), plan=plan)
+        assert [report.state.buffer for report in reports] == [[]] * 10
+        assert sum(map(len, student.taught)) == reports[-1].counters["kept"]
+        assert {len(batch) for batch in student.taught} > {1, 2}
 
     def test_a_pool_smaller_than_a_batch_is_learned_from(self) -> None:
         student = ScriptedStudent()
@@ -251,10 +273,10 @@ class TestResume:
         pool, held_out = make_pool(64, seed=2), make_pool(20, seed=3)
         plan = make_plan(patience=100)
         undisturbed = make_student()
-        expected = run(undisturbed, pool, selector_of(spec), plan=plan, held_out=held_out)[-1]
+        expected = run(undisturbed, pool, selector_of(spec, pool), plan=plan, held_out=held_out)[-1]
 
         first = make_student()
-        reports = distill(first, pool, selector_of(spec), plan=plan, held_out=held_out)
+        reports = distill(first, pool, selector_of(spec, pool), plan=plan, held_out=held_out)
         for _ in range(break_at):
             report = next(reports)
         first.save_training(tmp_path)
@@ -264,7 +286,9 @@ class TestResume:
         second.restore_training(tmp_path)
         state = TrainingState.from_json(json.loads(saved))
         rest = list(
-            distill(second, pool, selector_of(spec), plan=plan, held_out=held_out, state=state)
+            distill(
+                second, pool, selector_of(spec, pool), plan=plan, held_out=held_out, state=state
+            )
         )
         assert second.weights_sha256() == undisturbed.weights_sha256()
         assert rest[-1].counters == expected.counters

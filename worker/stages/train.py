@@ -58,9 +58,7 @@ def _learn(job: Job, student: Student, pool: Pool, held_out: Pool | None) -> Tra
     job.progress.expect(batches)
     if state is not None:
         job.progress.resume_at(state.epoch * plan.batches_an_epoch(pool) + state.position)
-    selector = build_selector(
-        job.spec.selection, class_count=pool.class_count, seed=job.spec.training.seed
-    )
+    selector = build_selector(job.spec.selection, pool=pool, seed=job.spec.training.seed)
     for report in distill(student, pool, selector, plan=plan, held_out=held_out, state=state):
         done = report.state.epoch * plan.batches_an_epoch(pool) + report.state.position
         _tell(job, report, done=done, batches=batches)

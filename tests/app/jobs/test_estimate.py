@@ -71,6 +71,8 @@ class TestEstimate:
 
         assert steps(kind="all") == {"low": 16, "expected": 16, "high": 16}
         assert steps(kind="random", share=0.5) == {"low": 8, "expected": 8, "high": 16}
+        assert steps(kind="class_confidence", share=0.25)["expected"] == 4
+        assert steps(kind="freematch")["expected"] == 14
         assert steps(kind="llkd") == {"low": 5, "expected": 5, "high": 16}
 
     def test_time_is_told_once_a_job_alike_has_finished(

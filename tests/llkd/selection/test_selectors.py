@@ -1,7 +1,7 @@
 """What every selector promises, whatever confidences a teacher gives."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pytest
@@ -9,10 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from llkd.selection.base import Selector
+from llkd.selection.base import Batch, Selector
 from llkd.selection.factory import build_selector
-from llkd.specs import AllSelection, LlkdSelection, RandomSelection, SelectionSpec
-from llkd.types import FloatArray, IntArray
+from llkd.specs import (
+    AllSelection,
+    ClassConfidenceSelection,
+    FreeMatchSelection,
+    LlkdSelection,
+    RandomSelection,
+    SelectionSpec,
+    StudentUncertaintySelection,
+    TeacherConfidenceSelection,
+)
+from llkd.types import BoolArray, FloatArray, IntArray, Pool
 
 CLASSES = 3
 SPECS: list[SelectionSpec] = [
@@ -20,6 +29,11 @@ SPECS: list[SelectionSpec] = [
     LlkdSelection(momentum=0.9),
     AllSelection(),
     RandomSelection(share=0.5),
+    ClassConfidenceSelection(),
+    TeacherConfidenceSelection(),
+    StudentUncertaintySelection(),
+    FreeMatchSelection(),
+    FreeMatchSelection(momentum=0.5),
 ]
 every_selector = pytest.mark.parametrize("spec", SPECS, ids=repr)
 
@@ -38,17 +52,35 @@ CONFIDENCES: dict[str, Callable[[np.random.Generator, IntArray], FloatArray]] = 
 }
 
 
-def build(spec: SelectionSpec, *, seed: int = 7) -> Selector:
-    return build_selector(spec, class_count=CLASSES, seed=seed)
+def other_seed(spec: SelectionSpec) -> int:
+    """Another seed than `build` takes, where the state and not the seed decides what is kept."""
+    return 7 if isinstance(spec, ClassConfidenceSelection) else 99
 
 
-def batches(
-    count: int, *, kind: str = "spread", size: int = 32
-) -> Iterator[tuple[IntArray, FloatArray, FloatArray]]:
+def make_pool(*, kind: str = "spread", size: int = 640) -> Pool:
     generator = np.random.default_rng(3)
+    labels = generator.integers(0, CLASSES, size)
+    texts = [str(number) for number in range(size)]
+    return Pool(texts, labels, CONFIDENCES[kind](generator, labels), CLASSES)
+
+
+def build(spec: SelectionSpec, *, kind: str = "spread", seed: int = 7) -> Selector:
+    return build_selector(spec, pool=make_pool(kind=kind), seed=seed)
+
+
+def batches(count: int, *, kind: str = "spread", size: int = 32) -> Iterator[Batch]:
+    pool, generator = make_pool(kind=kind), np.random.default_rng(4)
     for _ in range(count):
-        labels = generator.integers(0, CLASSES, size)
-        yield labels, CONFIDENCES[kind](generator, labels), generator.random(size)
+        index = generator.choice(len(pool), size, replace=False)
+        yield Batch(index, pool.labels[index], pool.confidence[index], generator.random(size))
+
+
+def one_batch(
+    labels: list[int], confidence: Sequence[float], uncertainty: Sequence[float]
+) -> Batch:
+    return Batch(
+        np.arange(len(labels)), np.array(labels), np.array(confidence), np.array(uncertainty)
+    )
 
 
 @every_selector
@@ -57,34 +89,33 @@ class TestSelect:
     def test_shapes_are_the_batch_and_kept_samples_weigh_something(
         self, spec: SelectionSpec, kind: str
     ) -> None:
-        selector = build(spec)
-        for labels, confidence, uncertainty in batches(5, kind=kind):
-            selection = selector.select(labels, confidence, uncertainty)
-            assert selection.keep.shape == selection.weights.shape == labels.shape
+        selector = build(spec, kind=kind)
+        for batch in batches(5, kind=kind):
+            selection = selector.select(batch)
+            assert selection.keep.shape == selection.weights.shape == batch.labels.shape
             assert selection.keep.dtype == np.bool_
             assert np.isfinite(selection.weights).all()
             assert (selection.weights[selection.keep] > 0).all()
 
     def test_something_is_kept_of_every_class(self, spec: SelectionSpec, kind: str) -> None:
-        selector = build(spec)
+        selector = build(spec, kind=kind)
         kept: set[int] = set()
-        for labels, confidence, uncertainty in batches(20, kind=kind):
-            keep = selector.select(labels, confidence, uncertainty).keep
-            kept.update(labels[keep].tolist())
+        for batch in batches(20, kind=kind):
+            kept.update(batch.labels[selector.select(batch).keep].tolist())
         assert kept == set(range(CLASSES))
 
     def test_equal_seeds_select_equally(self, spec: SelectionSpec, kind: str) -> None:
-        one, other = build(spec), build(spec)
+        one, other = build(spec, kind=kind), build(spec, kind=kind)
         for batch in batches(5, kind=kind):
-            assert one.select(*batch).keep.tolist() == other.select(*batch).keep.tolist()
+            assert one.select(batch).keep.tolist() == other.select(batch).keep.tolist()
 
     def test_a_restored_selector_goes_on_exactly(self, spec: SelectionSpec, kind: str) -> None:
-        one, other = build(spec), build(spec, seed=99)
+        one, other = build(spec, kind=kind), build(spec, kind=kind, seed=other_seed(spec))
         for batch in batches(5, kind=kind):
-            one.select(*batch)
+            one.select(batch)
         other.restore(json.loads(json.dumps(one.state())))
         for batch in batches(8, kind=kind):
-            first, second = one.select(*batch), other.select(*batch)
+            first, second = one.select(batch), other.select(batch)
             assert first.keep.tolist() == second.keep.tolist()
             assert first.weights.tolist() == second.weights.tolist()
         assert other.state() == one.state()
@@ -93,59 +124,47 @@ class TestSelect:
 
 class TestLlkd:
     def test_it_keeps_what_the_teacher_knows_and_the_student_does_not(self) -> None:
-        selector = build(LlkdSelection())
-        labels = np.zeros(4, dtype=np.int64)
-        selection = selector.select(
-            labels, np.array([0.9, 0.9, 0.5, 0.5]), np.array([0.8, 0.2, 0.8, 0.2])
-        )
-        assert selection.keep.tolist() == [True, False, False, False]
+        batch = one_batch([0] * 4, [0.9, 0.9, 0.5, 0.5], [0.8, 0.2, 0.8, 0.2])
+        assert build(LlkdSelection()).select(batch).keep.tolist() == [True, False, False, False]
 
     def test_a_weight_is_confidence_times_uncertainty(self) -> None:
-        selection = build(LlkdSelection()).select(
-            np.array([0, 1]), np.array([0.9, 0.5]), np.array([0.8, 0.4])
-        )
+        selection = build(LlkdSelection()).select(one_batch([0, 1], [0.9, 0.5], [0.8, 0.4]))
         assert selection.weights == pytest.approx([0.72, 0.2])
 
     def test_thresholds_move_before_the_batch_is_gated(self) -> None:
         selector = build(LlkdSelection(momentum=0.5))
-        labels = np.zeros(2, dtype=np.int64)
-        selector.select(labels, np.array([1.0, 1.0]), np.array([0.5, 0.5]))
+        selector.select(one_batch([0, 0], [1.0, 1.0], [0.5, 0.5]))
         # .7 is under the old threshold of 1 and over the updated one of .5 + .5 x .35.
-        keep = selector.select(labels, np.array([0.7, 0.0]), np.array([0.5, 0.5])).keep
+        keep = selector.select(one_batch([0, 0], [0.7, 0.0], [0.5, 0.5])).keep
         assert keep.tolist() == [True, False]
 
     def test_an_unknown_confidence_passes_the_teacher_and_weighs_as_one(self) -> None:
-        selector = build(LlkdSelection())
-        labels = np.zeros(3, dtype=np.int64)
-        selection = selector.select(labels, np.array([np.nan, 0.9, 0.1]), np.array([0.5, 0.5, 0.5]))
+        selection = build(LlkdSelection()).select(
+            one_batch([0] * 3, [np.nan, 0.9, 0.1], [0.5, 0.5, 0.5])
+        )
         assert selection.keep.tolist() == [True, True, False]
         assert selection.weights[0] == pytest.approx(0.5)
 
     def test_a_class_the_teacher_is_less_sure_of_has_a_lower_threshold(self) -> None:
         selector = build(LlkdSelection())
-        labels = np.array([0, 0, 1, 1, 2, 2])
-        confidence = np.array([0.9, 0.9, 0.6, 0.6, 0.3, 0.3])
-        selector.select(labels, confidence, np.full(6, 0.5))
+        selector.select(one_batch([0, 0, 1, 1, 2, 2], [0.9, 0.9, 0.6, 0.6, 0.3, 0.3], [0.5] * 6))
         assert selector.thresholds()["teacher"]["by_class"] == pytest.approx([0.6, 0.4, 0.2])
 
     def test_a_certain_student_still_gives_weights_that_can_be_divided_by(self) -> None:
-        selection = build(LlkdSelection()).select(
-            np.array([0, 1]), np.array([1.0, 1.0]), np.zeros(2)
-        )
+        selection = build(LlkdSelection()).select(one_batch([0, 1], [1.0, 1.0], [0.0, 0.0]))
         assert selection.keep.all()
         assert selection.weights.sum() > 0
 
-    def test_it_refuses_to_work_without_uncertainty(self) -> None:
+    @pytest.mark.parametrize("spec", [LlkdSelection(), StudentUncertaintySelection()], ids=repr)
+    def test_it_refuses_to_work_without_uncertainty(self, spec: SelectionSpec) -> None:
         with pytest.raises(ValueError, match="uncertainty"):
-            build(LlkdSelection()).select(np.array([0]), np.array([0.9]), np.array([np.nan]))
+            build(spec).select(one_batch([0], [0.9], [np.nan]))
 
     def test_ten_empty_batches_move_the_student_threshold_to_the_median(self) -> None:
         selector = build(LlkdSelection(momentum=0.999))
-        labels = np.zeros(4, dtype=np.int64)
-        confidence = np.full(4, 0.9)
-        selector.select(labels, confidence, np.full(4, 0.99))
-        certain = np.array([0.01, 0.02, 0.04, 0.05])
-        kept = [selector.select(labels, confidence, certain).keep.sum() for _ in range(10)]
+        selector.select(one_batch([0] * 4, [0.9] * 4, [0.99] * 4))
+        certain = one_batch([0] * 4, [0.9] * 4, [0.01, 0.02, 0.04, 0.05])
+        kept = [selector.select(certain).keep.sum() for _ in range(10)]
         assert kept[:9] == [0] * 9
         assert kept[9] == 2
         assert selector.thresholds()["rescues"] == 1
@@ -160,7 +179,7 @@ class TestLlkd:
         self, confidence: FloatArray, uncertainty: FloatArray, labels: IntArray
     ) -> None:
         selector = build(LlkdSelection())
-        keep = selector.select(labels, confidence, uncertainty).keep
+        keep = selector.select(Batch(np.arange(8), labels, confidence, uncertainty)).keep
         thresholds = selector.thresholds()
         by_teacher = np.array(thresholds["teacher"]["by_class"])[labels]
         by_student = np.array(thresholds["student"]["by_class"])[labels]
@@ -169,23 +188,89 @@ class TestLlkd:
         assert not keep[(confidence < by_teacher - 1e-6) | (uncertainty < by_student - 1e-6)].any()
 
 
+class TestOneGate:
+    BATCH = one_batch([0] * 4, [0.9, 0.9, 0.5, 0.5], [0.8, 0.2, 0.8, 0.2])
+
+    def test_the_teachers_alone_does_not_ask_the_student(self) -> None:
+        selection = build(TeacherConfidenceSelection()).select(self.BATCH)
+        assert selection.keep.tolist() == [True, True, False, False]
+        assert selection.weights.tolist() == [0.9, 0.9, 0.5, 0.5]
+
+    def test_the_students_alone_does_not_ask_the_teacher(self) -> None:
+        selection = build(StudentUncertaintySelection()).select(self.BATCH)
+        assert selection.keep.tolist() == [True, False, True, False]
+        assert selection.weights.tolist() == [0.8, 0.2, 0.8, 0.2]
+
+    def test_llkd_keeps_what_passes_both(self) -> None:
+        both = build(TeacherConfidenceSelection()).select(self.BATCH).keep
+        both &= build(StudentUncertaintySelection()).select(self.BATCH).keep
+        assert build(LlkdSelection()).select(self.BATCH).keep.tolist() == both.tolist()
+
+
+class TestFreeMatch:
+    def test_a_class_with_little_probability_in_all_has_a_low_threshold(self) -> None:
+        selector = build(FreeMatchSelection())
+        # q: [.8 .1 .1] twice, [.2 .6 .2] once; marginals .6, .8/3, .4/3; level 2.2/3.
+        keep = selector.select(one_batch([0, 0, 1], [0.8, 0.8, 0.6], [0.5] * 3)).keep
+        level = 2.2 / 3
+        assert keep.tolist() == [True, True, True]
+        assert selector.thresholds()["teacher"]["level"] == pytest.approx(level)
+        assert selector.thresholds()["teacher"]["by_class"] == pytest.approx(
+            [level, level * 0.8 / 1.8, level * 0.4 / 1.8]
+        )
+
+    def test_an_unknown_confidence_passes_and_moves_nothing(self) -> None:
+        selector = build(FreeMatchSelection())
+        assert selector.select(one_batch([0], [np.nan], [0.5])).keep.tolist() == [True]
+        assert selector.state() == build(FreeMatchSelection()).state()
+
+
+class TestClassConfidence:
+    def kept(self, kind: str, *, share: float = 0.25, seed: int = 7) -> BoolArray:
+        pool = make_pool(kind=kind)
+        selector = build_selector(ClassConfidenceSelection(share=share), pool=pool, seed=seed)
+        index = np.arange(len(pool))
+        return selector.select(Batch(index, pool.labels, pool.confidence, pool.confidence)).keep
+
+    @pytest.mark.parametrize("kind", CONFIDENCES)
+    def test_each_class_gives_the_same_share_however_confidences_lie(self, kind: str) -> None:
+        kept, labels = self.kept(kind), make_pool(kind=kind).labels
+        for c in range(CLASSES):
+            assert kept[labels == c].sum() == np.ceil(0.25 * (labels == c).sum())
+
+    def test_none_left_out_is_surer_than_one_kept(self) -> None:
+        kept, pool = self.kept("spread"), make_pool()
+        for c in range(CLASSES):
+            of_class = pool.labels == c
+            lowest = pool.confidence[of_class & kept].min()
+            assert lowest >= pool.confidence[of_class & ~kept].max()
+
+    def test_ties_are_broken_by_the_seed(self) -> None:
+        assert self.kept("constant").tolist() == self.kept("constant").tolist()
+        assert self.kept("constant").tolist() != self.kept("constant", seed=8).tolist()
+
+    def test_what_is_unknown_comes_last(self) -> None:
+        kept, confidence = self.kept("half_unknown"), make_pool(kind="half_unknown").confidence
+        assert not np.isnan(confidence[kept]).any()
+
+
 class TestRandom:
     def test_the_share_kept_is_the_share_asked_for(self) -> None:
         selector = build(RandomSelection(share=0.3))
-        kept = [selector.select(*batch).keep.mean() for batch in batches(200)]
+        kept = [selector.select(batch).keep.mean() for batch in batches(200)]
         assert np.mean(kept) == pytest.approx(0.3, abs=0.02)
 
     def test_other_seeds_keep_other_samples(self) -> None:
         batch = next(iter(batches(1, size=200)))
-        one = build(RandomSelection(share=0.5), seed=1).select(*batch).keep
-        assert (
-            one.tolist() != build(RandomSelection(share=0.5), seed=2).select(*batch).keep.tolist()
-        )
+        one = build(RandomSelection(share=0.5), seed=1).select(batch).keep
+        assert one.tolist() != build(RandomSelection(share=0.5), seed=2).select(batch).keep.tolist()
 
 
 class TestNeedsUncertainty:
     @pytest.mark.parametrize(
-        ("spec", "needs"), [(LlkdSelection(), True), (AllSelection(), False)], ids=repr
+        ("spec", "needs"),
+        [(spec, isinstance(spec, LlkdSelection | StudentUncertaintySelection)) for spec in SPECS],
+        ids=repr,
     )
     def test_only_selectors_that_read_it_cost_a_forward(
         self, spec: SelectionSpec, needs: bool
