@@ -121,13 +121,16 @@ def _fault(fault: dict[str, Any], body: Any) -> ErrorItem:
 
 
 def _real_parts(loc: Sequence[str | int], body: Any) -> list[str | int]:
-    """The parts of pydantic's location that are in the body: it also names union members."""
+    """The parts of pydantic's location that are in the body: it also names union members.
+
+    Those are told by a field `kind` of the body, or have a name in parentheses.
+    """
     parts: list[str | int] = []
     at = body
     for part in loc:
         match at:
             case dict():
-                if part not in at and part == at.get("kind"):
+                if part not in at and (part == at.get("kind") or str(part).startswith("(")):
                     continue
                 parts.append(part)
                 at = at.get(part)

@@ -24,32 +24,39 @@ class Gold:
 
 @dataclass(frozen=True)
 class Task:
-    """What a job gets: `pool` without labels, `examples` of each label, `test` with gold."""
+    """What a job gets: `pool` without labels, `examples` of each label, `test` with gold.
+
+    `pool_gold` is for judging a teacher alone.
+    """
 
     name: str
     labels: tuple[str, ...]
     examples: dict[str, tuple[str, ...]]
     pool: tuple[str, ...]
+    pool_gold: tuple[str, ...]
     test: tuple[Gold, ...]
 
 
-def read_task(folder: Path, *, per_class: int, seed: int, limit: int | None = None) -> Task:
+def read_task(
+    folder: Path, *, per_class: int, seed: int, limit: int | None = None, split: str = "test"
+) -> Task:
     """Draw `per_class` gold examples of each label from train; the rest is the pool.
 
     A text is never both an example and in the pool, nor in the pool and in test. A label
     with fewer texts gives what it has. `limit` cuts a random part of the pool, not the test.
+    `split` names the file that takes the place of test, such as "validation".
 
     Raises:
         NotAFolderOfOurs: the folder cannot be read as described above.
     """
     labels = _labels(folder / "labels.json")
-    test = _golds(folder / "test.jsonl", labels)
+    test = _golds(folder / f"{split}.jsonl", labels)
     train = _golds(folder / "train.jsonl", labels)
     held_back = {_key(gold.text) for gold in test}
     rng = random.Random(seed)
     rng.shuffle(train)
     examples: dict[str, list[str]] = defaultdict(list)
-    pool: list[str] = []
+    pool: list[Gold] = []
     seen: set[str] = set()
     for gold in train:
         key = _key(gold.text)
@@ -59,9 +66,17 @@ def read_task(folder: Path, *, per_class: int, seed: int, limit: int | None = No
         if len(examples[gold.label]) < per_class:
             examples[gold.label].append(gold.text)
         else:
-            pool.append(gold.text)
+            pool.append(gold)
     drawn = {label: tuple(examples[label]) for label in labels}
-    return Task(folder.name, labels, drawn, tuple(pool[:limit]), tuple(test))
+    pool = pool[:limit]
+    return Task(
+        name=folder.name,
+        labels=labels,
+        examples=drawn,
+        pool=tuple(each.text for each in pool),
+        pool_gold=tuple(each.label for each in pool),
+        test=tuple(test),
+    )
 
 
 def write_uploads(task: Task, folder: Path) -> tuple[Path, Path]:

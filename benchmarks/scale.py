@@ -10,7 +10,7 @@ import math
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice, pairwise
 from pathlib import Path
@@ -54,7 +54,9 @@ def main() -> int:
     machine = describe_machine()
     console.print(" · ".join(f"{name} {value}" for name, value in machine.items()))
     try:
-        results = [_measure(size, options, console) for size in options.sizes]
+        results = [
+            _kept(_measure(size, options, console), options, machine) for size in options.sizes
+        ]
     except (ServiceFailed, JobFailed, ApiProblem, httpx.TransportError) as error:
         console.print(f"Failed: {error}", style="red", markup=False, soft_wrap=True)
         return 1
@@ -63,13 +65,19 @@ def main() -> int:
         return 130
     console.print(as_table(results))
     console.print(growth_verdict(results))
-    if options.out is not None:
-        with options.out.open("a", encoding="utf-8") as file:
-            for result in results:
-                file.write(json.dumps({**asdict(result), "machine": machine}) + "\n")
     worst = max(max(result.peak_bytes.values()) for result in results)
     console.print(f"Largest process: {worst / MIB:,.0f} MiB (limit {options.max_mib:,} MiB).")
     return 0 if worst <= options.max_mib * MIB else 1
+
+
+def _kept(
+    result: SizeResult, options: argparse.Namespace, machine: Mapping[str, str]
+) -> SizeResult:
+    """The same result, written down: the largest size takes long, and may be interrupted."""
+    if options.out is not None:
+        with options.out.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({**asdict(result), "machine": machine}) + "\n")
+    return result
 
 
 def _measure(size: int, options: argparse.Namespace, console: Console) -> SizeResult:

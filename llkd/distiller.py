@@ -24,7 +24,7 @@ class TrainingReport:
     Attributes:
         step: optimizer steps taken.
         epoch: pass under way, from 0.
-        fraction: share of the planned passes that is behind, in [0, 1].
+        fraction: share of the planned passes or steps that is behind, in [0, 1].
         loss: of the newest optimizer step; None if this batch led to none.
         selected: share of the texts seen that was kept so far, in [0, 1].
         unique_used: different texts that were part of an optimizer step.
@@ -117,11 +117,11 @@ def _learn(
     loss = None
     size = min(plan.batch_size, len(pool))
     while len(state.buffer) >= (1 if plan.ragged else size):
+        if state.counters.steps >= plan.most_steps:
+            break
         entries, state.buffer = state.buffer[:size], state.buffer[size:]
         index = np.array([entry[0] for entry in entries])
-        rate = plan.learning_rate_at(
-            state.counters.steps, fraction=plan.fraction(state.epoch, state.position, pool=pool)
-        )
+        rate = plan.learning_rate_at(state.counters.steps, fraction=plan.fraction(state, pool=pool))
         loss = student.update(
             [pool.texts[i] for i in index],
             pool.labels[index],
@@ -135,22 +135,28 @@ def _learn(
 def _look(
     student: Student, held_out: Pool | None, plan: TrainingPlan, *, state: TrainingState
 ) -> float | None:
-    """Score the student on the held-out texts when it is time; keep its weights if best."""
+    """Score the student on the held-out texts when it is time; keep its weights if best.
+
+    Its newest weights and their average are both looked at, and the better ones count.
+    """
     if held_out is None or not plan.early_stopping:
         return None
     if state.counters.steps < max(state.next_check, plan.first_check):
         return None
-    answers = student.predict(held_out.texts)
-    state.count_forwards(answers)
-    score = held_out_score(answers.probabilities, held_out.labels)
+    scores = []
+    for averaged in (False, True):
+        answers = student.predict(held_out.texts, averaged=averaged)
+        state.count_forwards(answers)
+        scores.append(held_out_score(answers.probabilities, held_out.labels))
     next_check = state.counters.steps + plan.check_every
-    if state.observe_score(score, min_gain=plan.min_gain, next_check=next_check):
-        student.remember()
-    return score
+    if state.observe_score(max(scores), min_gain=plan.min_gain, next_check=next_check):
+        state.best_is_average = scores[1] > scores[0]
+        student.remember(averaged=state.best_is_average)
+    return max(scores)
 
 
 def _reason_to_stop(selector: Selector, plan: TrainingPlan, state: TrainingState) -> str | None:
-    if state.epoch >= plan.epochs:
+    if state.epoch >= plan.epochs or state.counters.steps >= plan.most_steps:
         return "finished"
     if not plan.early_stopping:
         return None
@@ -173,7 +179,7 @@ def _report(
     return TrainingReport(
         step=state.counters.steps,
         epoch=state.epoch,
-        fraction=plan.fraction(state.epoch, state.position, pool=pool),
+        fraction=plan.fraction(state, pool=pool),
         loss=loss,
         selected=state.counters.kept / state.counters.seen,
         unique_used=state.unique_used,

@@ -19,6 +19,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 MAX_LABELS = 1000
+MAX_EPOCHS = 1000
 OFFLINE_MODEL = "minilm"
 
 
@@ -190,8 +191,15 @@ class TrainingSpec(Spec):
     epochs: int | None = Field(
         default=None,
         ge=1,
-        le=1000,
-        description="Passes over the pool at the most; null: 6 for `llkd`, 3 otherwise.",
+        le=MAX_EPOCHS,
+        description="Passes over the pool at the most; null: as many as `max_steps` takes, or 6 "
+        "for a selection that asks the student and 3 for others.",
+    )
+    max_steps: int | None = Field(
+        default=None,
+        ge=1,
+        le=1_000_000,
+        description="Optimizer steps at the most; null: as many as the passes lead to.",
     )
     batch_size: int = Field(default=32, ge=1, le=4096, description="Texts an optimizer step.")
     learning_rate: float = Field(
@@ -260,8 +268,10 @@ class DistillationSpec(Spec):
 
     def resolved(self) -> Self:
         """The same spec with every default that depends on another field filled in."""
-        if self.training.epochs is not None:
-            return self
-        epochs = 6 if isinstance(self.selection, LlkdSelection) else 3
+        epochs = self.training.epochs
+        if epochs is None:
+            asks_student = isinstance(self.selection, LlkdSelection | StudentUncertaintySelection)
+            usual = 6 if asks_student else 3
+            epochs = usual if self.training.max_steps is None else MAX_EPOCHS
         training = self.training.model_copy(update={"epochs": epochs})
         return self.model_copy(update={"training": training})

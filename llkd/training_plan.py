@@ -1,11 +1,13 @@
 """How long, how fast and in which order a student learns."""
 
+import math
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 
 from llkd.specs import DistillationSpec, LlkdSelection
+from llkd.training_state import TrainingState
 from llkd.types import IntArray, Pool
 
 # Past this the student changes too much between the scoring of a batch and its use.
@@ -18,6 +20,7 @@ class TrainingPlan:
 
     Attributes:
         epochs: passes over the pool at the most.
+        most_steps: optimizer steps at the most; infinity for as many as the passes lead to.
         batch_size: b, samples of an optimizer step, and texts of a selection batch.
         learning_rate: the schedule's peak.
         seed: decides the order of the texts.
@@ -33,6 +36,7 @@ class TrainingPlan:
     """
 
     epochs: int
+    most_steps: float = math.inf
     batch_size: int = 32
     learning_rate: float = 3e-4
     seed: int = 42
@@ -51,6 +55,7 @@ class TrainingPlan:
         assert training.epochs is not None
         return cls(
             epochs=training.epochs,
+            most_steps=math.inf if training.max_steps is None else training.max_steps,
             batch_size=training.batch_size,
             learning_rate=training.learning_rate,
             seed=training.seed,
@@ -71,16 +76,18 @@ class TrainingPlan:
         size = max(self.batch_size, min(2 * pool.class_count, _LARGEST_FOR_CLASSES))
         return max(1, round(len(pool) / size))
 
-    def fraction(self, epoch: int, position: int, *, pool: Pool) -> float:
-        """Share of the planned passes that is behind, in [0, 1]."""
-        return min(1.0, (epoch + position / self.batches_an_epoch(pool)) / self.epochs)
+    def fraction(self, state: TrainingState, *, pool: Pool) -> float:
+        """Share of the planned training that is behind, in [0, 1]: of its passes or of its
+        optimizer steps, whichever will end it."""
+        passes = state.epoch + state.position / self.batches_an_epoch(pool)
+        return min(1.0, max(passes / self.epochs, state.counters.steps / self.most_steps))
 
     def learning_rate_at(self, step: int, *, fraction: float) -> float:
         """The rate of one optimizer step.
 
         Args:
             step: optimizer steps taken before this one.
-            fraction: share of the planned passes that is behind, in [0, 1].
+            fraction: share of the planned training that is behind, in [0, 1].
         """
         warmth = min(1.0, (step + 1) / max(1, self.warmup_steps))
         return self.learning_rate * warmth * (1.0 - fraction)

@@ -46,7 +46,9 @@ class TrainingState:
         next_check: the optimizer step at which the held-out texts are looked at again.
         best_score: held-out score of the newest gain.
         best_step: the optimizer step that had it.
+        best_is_average: whether the moving average of the weights had it, not the newest.
         checks_without_gain: looks since then.
+        looks: optimizer step and held-out score of every look.
         stopped: why training ended, or None while it goes on.
     """
 
@@ -62,7 +64,9 @@ class TrainingState:
     next_check: int = 0
     best_score: float | None = None
     best_step: int = 0
+    best_is_average: bool = False
     checks_without_gain: int = 0
+    looks: list[tuple[int, float]] = field(default_factory=list)
     stopped: str | None = None
 
     @classmethod
@@ -102,6 +106,7 @@ class TrainingState:
     def observe_score(self, score: float, *, min_gain: float, next_check: int) -> bool:
         """Take note of a held-out score; returns whether it is a gain over the best so far."""
         self.next_check = next_check
+        self.looks.append((self.counters.steps, score))
         if self.best_score is not None and score < self.best_score + min_gain:
             self.checks_without_gain += 1
             return False
@@ -114,6 +119,7 @@ class TrainingState:
         content = {name: value for name, value in vars(self).items() if name != "used"}
         content["counters"] = asdict(self.counters)
         content["buffer"] = [list(entry) for entry in self.buffer]
+        content["looks"] = [list(entry) for entry in self.looks]
         content["pool_size"] = len(self.used)
         content["used"] = base64.b64encode(np.packbits(self.used).tobytes()).decode("ascii")
         return content
@@ -126,4 +132,5 @@ class TrainingState:
         used = np.unpackbits(packed, count=size).astype(np.bool_)
         counters = Counters(**fields.pop("counters"))
         buffer = [(int(index), float(weight)) for index, weight in fields.pop("buffer")]
-        return cls(used=used, counters=counters, buffer=buffer, **fields)
+        looks = [(int(step), float(score)) for step, score in fields.pop("looks", [])]
+        return cls(used=used, counters=counters, buffer=buffer, looks=looks, **fields)

@@ -49,15 +49,21 @@ class Progress:
         """How many units of work the stage has."""
         self._units = max(1, units)
 
-    def resume_at(self, done: int) -> None:
+    def resume_at(self, done: int, *, share: float | None = None) -> None:
         self._done = done
-        self._forecast.resume_at(done / self._units)
+        self._forecast.resume_at(done / self._units if share is None else share)
 
-    def advance(self, done: int, **facts: Any) -> None:
-        """`done` units of the stage are behind us; the facts go into the detail."""
+    def advance(self, done: int, *, share: float | None = None, **facts: Any) -> None:
+        """`done` units of the stage are behind us; the facts go into the detail.
+
+        Args:
+            done: units.
+            share: how much of the stage that is, where units do not tell: it may end early.
+            facts: what a person wants to see.
+        """
         self._done = done
         self._detail.update(facts)
-        self._forecast.advance(done / self._units)
+        self._forecast.advance(done / self._units if share is None else share)
         if time.monotonic() - self._told_at >= TELL_EVERY_S:
             self.tell()
 

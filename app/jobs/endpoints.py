@@ -25,7 +25,7 @@ from app.jobs.event_stream import StreamPlaces, stream_events
 from app.jobs.filters import METADATA_PARAMETER, read_metadata_filter
 from app.jobs.paths import JobIdPath
 from app.jobs.result_endpoints import router as results
-from app.jobs.schemas import DATASET_ID, EventRead, JobCreate, JobRead
+from app.jobs.schemas import DATASET_ID, EventRead, JobBody, JobCreate, JobRead
 from app.jobs.view import retry_after
 from app.negotiation import EVENT_STREAM, JSON, negotiate
 from app.pages import AfterParam, LimitParam, Page, check_cursor
@@ -44,7 +44,7 @@ router.include_router(results)
     responses={202: {"description": "Queued; `Location` is where to follow it."}},
 )
 def create_job(
-    body: JobCreate,
+    body: JobBody,
     tenant: TenantDep,
     idempotency_key: IdempotencyKeyDep,
     database: DatabaseDep,
@@ -52,7 +52,10 @@ def create_job(
     settings: SettingsDep,
     bell: BellDep,
 ) -> Response:
-    """Queue a distillation: the dataset's texts are labelled, a student learns, and is served."""
+    """Queue a distillation: the dataset's texts are labelled, a student learns, and is served.
+
+    With `from_job`, another student is made from that job's answers, and no teacher is asked.
+    """
     job, is_replay = service.create_job(
         database,
         artifacts,

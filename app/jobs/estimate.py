@@ -127,11 +127,13 @@ def _tokens(body: JobCreate, *, calls: int, size: int) -> Range:
 
 
 def _steps(body: JobCreate, rows: int) -> Range:
+    training = body.training
+    assert training.epochs is not None, "resolved"
     most = checks.most_steps(body, rows)
-    epochs = body.training.epochs
-    assert epochs is not None, "resolved"
     expected = max(1, round(most * _expected_share(body.selection)))
-    low = max(1, expected // epochs) if body.training.early_stopping else expected
+    if training.max_steps is not None:
+        most, expected = min(most, training.max_steps), min(expected, training.max_steps)
+    low = max(1, expected // training.epochs) if training.early_stopping else expected
     return Range(low=low, expected=expected, high=most)
 
 

@@ -49,6 +49,13 @@ class StudentReport(Told):
     )
 
 
+class Look(Told):
+    """The student against the held-out slice, during training."""
+
+    step: int = Field(description="Optimizer steps taken.", examples=[60])
+    held_out_score: float = Field(description="Macro-F1.", examples=[0.91])
+
+
 class TrainingReport(Told):
     pool: int = Field(description="Different texts that could be trained on.", examples=[3200])
     unique_samples: int = Field(description="Different texts trained on.", examples=[1310])
@@ -61,6 +68,12 @@ class TrainingReport(Told):
     held_out_score: float | None = Field(
         description="Best macro-F1 on the held-out slice.", examples=[0.93]
     )
+    averaged: bool = Field(
+        description="Whether the student is the moving average of the weights, which scored "
+        "better on the held-out slice than the newest ones.",
+        examples=[True],
+    )
+    curve: list[Look] = Field(description="Every look at the held-out slice.")
     seconds: float = Field(description="Of the attempt that finished it.", examples=[61.4])
 
 
@@ -127,7 +140,7 @@ def read_report(session: Session, tenant: TenantId, job_id: str) -> ReportRead:
             evaluation=_with_agreement(measured["student"]),
             held_out_agreement=measured["held_out_agreement"],
         ),
-        training=_training(done),
+        training=tell_training(done),
         selection=_selection(job.spec["selection"]["kind"], done[Stage.TRAIN].output),
         export=_export(ModelRepository(session).by_job(job.id)),
     )
@@ -149,7 +162,8 @@ def _with_agreement(evaluation: Json | None) -> Json | None:
     }
 
 
-def _training(done: Mapping[Stage, JobStageRow]) -> TrainingReport:
+def tell_training(done: Mapping[Stage, JobStageRow]) -> TrainingReport:
+    """What the train stage left, which has to be done."""
     output = done[Stage.TRAIN].output
     counters, pool = output["counters"], output["pool_size"]
     return TrainingReport(
@@ -162,6 +176,9 @@ def _training(done: Mapping[Stage, JobStageRow]) -> TrainingReport:
         stop_reason=tell_stop_reason(done),
         ended=output["ended"],
         held_out_score=output["held_out_score"],
+        # Students of the first release were never averages, and their looks were not kept.
+        averaged=output.get("averaged", False),
+        curve=[Look(step=step, held_out_score=score) for step, score in output.get("looks", [])],
         seconds=output["effort"]["seconds"],
     )
 

@@ -8,6 +8,7 @@ from starlette.responses import Response, StreamingResponse
 
 from app.dependencies import ArtifactsDep, DatabaseDep, ReadSession, TenantDep
 from app.jobs import labels, report
+from app.jobs.comparison import Comparison, compare_jobs
 from app.jobs.label_schemas import ExportFormat, LabelRead
 from app.jobs.paths import JobIdPath
 from app.jobs.report import ReportRead
@@ -67,6 +68,18 @@ def read_labels(
         media_type=MEDIA_TYPES[export_as],
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
+
+
+@router.get("/compare", response_model=Comparison)
+def compare(
+    session: ReadSession,
+    tenant: TenantDep,
+    ids: Annotated[
+        str, Query(max_length=1000, description="Two to twenty job ids, separated by commas.")
+    ],
+) -> Comparison:
+    """Jobs side by side, with the curves of their training."""
+    return compare_jobs(session, tenant, ids)
 
 
 @router.get("/{job_id}/report", response_model=ReportRead)

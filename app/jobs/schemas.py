@@ -1,16 +1,26 @@
 """What a job is asked with, and how it is told."""
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+)
 from pydantic_core import PydanticCustomError
 
 from core.lifecycle import JobState, Stage, StopReason
-from llkd.specs import DistillationSpec, Spec
+from llkd.specs import DistillationSpec, SelectionSpec, Spec, StudentSpec, TrainingSpec
 
 DATASET_ID = r"^ds_[0-9A-HJKMNP-TV-Z]{26}$"
+JOB_ID = r"^job_[0-9A-HJKMNP-TV-Z]{26}$"
 MODEL_NAME = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 METADATA_KEY = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 MAX_METADATA = 16
@@ -37,8 +47,20 @@ def _plain_pairs(value: dict[str, str]) -> dict[str, str]:
     return value
 
 
+ModelNameField = Annotated[str, StringConstraints(pattern=MODEL_NAME)]
+Metadata = Annotated[
+    dict[str, Annotated[str, StringConstraints(max_length=500)]],
+    Field(
+        max_length=MAX_METADATA,
+        description=f"Up to {MAX_METADATA} pairs of your own, to find the job by.",
+        examples=[{"team": "cx"}],
+    ),
+    AfterValidator(_plain_pairs),
+]
+Priority = Annotated[
+    int, Field(ge=-100, le=100, description="Higher ones are started first.", examples=[0])
+]
 DatasetIdField = Annotated[str, StringConstraints(pattern=DATASET_ID)]
-MetadataText = Annotated[str, StringConstraints(max_length=500)]
 
 
 class EvaluationSpec(Spec):
@@ -74,7 +96,7 @@ class BudgetSpec(Spec):
 class JobCreate(DistillationSpec):
     """A distillation to run: labels and a teacher are required, everything else has a default."""
 
-    name: Annotated[str, StringConstraints(pattern=MODEL_NAME)] = Field(
+    name: ModelNameField = Field(
         default="model", description="Name of the model to make.", examples=["tickets"]
     )
     dataset_id: DatasetIdField = Field(
@@ -82,21 +104,44 @@ class JobCreate(DistillationSpec):
     )
     evaluation: EvaluationSpec = Field(default=EvaluationSpec(), description="What to measure on.")
     budget: BudgetSpec = Field(default=BudgetSpec(), description="What the job may cost.")
-    metadata: Annotated[
-        dict[str, MetadataText], Field(max_length=MAX_METADATA), AfterValidator(_plain_pairs)
-    ] = Field(
-        default={},
-        description=f"Up to {MAX_METADATA} pairs of your own, to find the job by.",
-        examples=[{"team": "cx"}],
-    )
-    priority: int = Field(
-        default=0, ge=-100, le=100, description="Higher ones are started first.", examples=[0]
-    )
+    metadata: Metadata = Field(default={})
+    priority: Priority = 0
 
     def spec(self) -> DistillationSpec:
         """The distillation alone, without what the service adds."""
         fields = {name: getattr(self, name) for name in DistillationSpec.model_fields}
         return DistillationSpec.model_construct(**fields)
+
+
+class JobReplay(Spec):
+    """An earlier job once more, on the answers that it has: nothing is asked of a teacher.
+
+    Dataset, labels, teacher and evaluation are that job's; what is given here replaces
+    what that job had.
+    """
+
+    from_job: Annotated[str, StringConstraints(pattern=JOB_ID)] = Field(
+        description="A job whose label stage is done.", examples=[EXAMPLE_JOB]
+    )
+    name: ModelNameField | None = Field(
+        default=None, description="Name of the model to make.", examples=["tickets"]
+    )
+    student: StudentSpec | None = None
+    selection: SelectionSpec | None = None
+    training: TrainingSpec | None = None
+    metadata: Metadata = Field(default={})
+    priority: Priority = 0
+
+
+def _kind_of(body: Any) -> str:
+    is_replay = isinstance(body, JobReplay) or (isinstance(body, Mapping) and "from_job" in body)
+    return "(replay)" if is_replay else "(new)"
+
+
+JobBody = Annotated[
+    Annotated[JobCreate, Tag("(new)")] | Annotated[JobReplay, Tag("(replay)")],
+    Discriminator(_kind_of),
+]
 
 
 class Told(BaseModel):
@@ -189,7 +234,9 @@ class JobRead(Told):
         description="What was asked, with every default filled in.",
         examples=[{"name": "tickets", "priority": 0}],
     )
-    parent: str | None = Field(description="The job that this one tries again.", examples=[None])
+    from_job: str | None = Field(
+        description="The job whose answers are used again.", examples=[None]
+    )
     metadata: dict[str, str] = Field(description="As it was given.", examples=[{"team": "cx"}])
     created_at: datetime = Field(examples=[EXAMPLE_TIME])
     started_at: datetime | None = Field(examples=[EXAMPLE_TIME])

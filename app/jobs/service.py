@@ -10,7 +10,8 @@ from app.idempotency import IdempotencyMismatch
 from app.jobs import checks
 from app.jobs.errors import JobNotCancellable, TooManyJobs
 from app.jobs.event_stream import EVENTS_A_POLL, News
-from app.jobs.schemas import MICROS, JobCreate, JobRead
+from app.jobs.replay import whole_request
+from app.jobs.schemas import MICROS, JobCreate, JobRead, JobReplay
 from app.jobs.view import tell_event, tell_job
 from app.pages import page_of
 from core.artifacts import ArtifactStore
@@ -38,7 +39,7 @@ def create_job(
     bell: Bell,
     *,
     tenant: TenantId,
-    body: JobCreate,
+    body: JobCreate | JobReplay,
     idempotency_key: str | None,
 ) -> tuple[JobRead, bool]:
     """Queue a job; returns it, and whether it is that of an earlier request with this key.
@@ -48,11 +49,17 @@ def create_job(
 
     Raises:
         ValidationFailed, Gone, ModelNotAllowed, ResourceLimit: see `checks`.
+        LabelsNotReady: the answers of the job that it replays are not all there.
         IdempotencyMismatch: the key came before with another request.
         TooManyJobs: this tenant has as many unfinished ones as are allowed.
     """
+    from_job = None
+    if isinstance(body, JobReplay):
+        from_job = JobId(body.from_job)
+        with database.read() as session:
+            body = whole_request(session, tenant, body)
     body = body.resolved()
-    digest = request_digest(body)
+    digest = request_digest(body, from_job=from_job)
     with database.read() as session:
         earlier = _replayed(session, tenant, idempotency_key, digest)
         if earlier is not None:
@@ -70,6 +77,7 @@ def create_job(
         if unfinished >= settings.max_queued_jobs:
             raise TooManyJobs(unfinished)
         row = new_row(body, tenant=tenant, idempotency_key=idempotency_key, digest=digest)
+        row.from_job_id = from_job
         try:
             JobRepository(session).add(row)
         except IdempotencyKeyTaken:
@@ -177,10 +185,12 @@ def new_row(
     )
 
 
-def request_digest(body: JobCreate) -> str:
+def request_digest(body: JobCreate, *, from_job: JobId | None = None) -> str:
     """Sha256 of what a resolved request means: spelling out a default changes nothing."""
-    meaning = orjson.dumps(body.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS)
-    return hashlib.sha256(meaning).hexdigest()
+    meaning = body.model_dump(mode="json")
+    if from_job is not None:
+        meaning["from_job"] = from_job
+    return hashlib.sha256(orjson.dumps(meaning, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 def model_source(settings: Settings) -> ModelSource:

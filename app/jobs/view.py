@@ -47,8 +47,7 @@ def tell_job(
         stop_reason=tell_stop_reason(done),
         error=row.error,
         request=tell_request(row),
-        # Trying again as a new job is not offered yet, so no job has a parent.
-        parent=None,
+        from_job=row.from_job_id,
         metadata=row.labels_metadata,
         created_at=row.created_at,
         started_at=row.started_at,
@@ -57,7 +56,20 @@ def tell_job(
 
 
 def tell_request(row: JobRow) -> Json:
-    """What was asked, with every default filled in."""
+    """What was asked, with every default filled in: a body that asks for the same again."""
+    if row.from_job_id is not None:
+        return {
+            "from_job": row.from_job_id,
+            "name": row.name,
+            **{part: row.spec[part] for part in ("student", "selection", "training")},
+            "metadata": row.labels_metadata,
+            "priority": row.priority,
+        }
+    return tell_whole_request(row)
+
+
+def tell_whole_request(row: JobRow) -> Json:
+    """What was asked, or what a replay comes to: everything that the job was made from."""
     return {
         "name": row.name,
         "dataset_id": row.dataset_id,

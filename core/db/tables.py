@@ -90,6 +90,9 @@ class JobRow(Row):
     spec: Mapped[dict[str, Any]]
     dataset_id: Mapped[DatasetId] = mapped_column(ForeignKey("datasets.id"))
     evaluation_dataset_id: Mapped[DatasetId | None] = mapped_column(ForeignKey("datasets.id"))
+    # Whose answers are used again. No foreign key, which SQLite could only add by copying
+    # the table: jobs are never deleted.
+    from_job_id: Mapped[JobId | None]
     idempotency_key: Mapped[str | None]
     request_sha256: Mapped[str]
 

@@ -10,8 +10,13 @@ from llkd.types import Classified, FloatArray, IntArray
 class Student(Protocol):
     """A classifier in training. Built by `llkd.students.factory.build_student`."""
 
-    def predict(self, texts: Sequence[str]) -> Classified:
-        """Classify in evaluation mode, without gradients."""
+    def predict(self, texts: Sequence[str], *, averaged: bool = False) -> Classified:
+        """Classify in evaluation mode, without gradients.
+
+        Args:
+            texts: N texts.
+            averaged: with the moving average of the weights instead of the newest ones.
+        """
         ...
 
     def update(
@@ -24,8 +29,8 @@ class Student(Protocol):
         """
         ...
 
-    def remember(self) -> None:
-        """Keep the weights as they are now, in place of any kept before."""
+    def remember(self, *, averaged: bool = False) -> None:
+        """Keep the weights as they are now, or their average, in place of any kept before."""
         ...
 
     def recall(self) -> None:

@@ -1,7 +1,7 @@
 """A student made of a pretrained encoder: predicts, learns, and can be put down and taken up."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ from torch import Tensor
 from llkd.errors import TrainingDiverged
 from llkd.losses import weighted_cross_entropy
 from llkd.side_by_side import side_by_side
+from llkd.students.averaged import AveragedWeights
 from llkd.students.encoder import (
     EncoderClassifier,
     learned_weights_of,
@@ -53,10 +54,15 @@ class EncoderStudent:
         # Dropout draws from a stream of the student's own: what else runs in the process
         # cannot change the training, and a resumed one draws the same numbers.
         self._random = RandomState.seeded(seed, device)
+        self._averaged = AveragedWeights(self._model)
         self._best: dict[str, Tensor] | None = None
 
-    def predict(self, texts: Sequence[str]) -> Classified:
+    def predict(self, texts: Sequence[str], *, averaged: bool = False) -> Classified:
         """Classify in evaluation mode, without gradients; answers come in the texts' order."""
+        with self._averaged.in_place() if averaged else nullcontext():
+            return self._predict(texts)
+
+    def _predict(self, texts: Sequence[str]) -> Classified:
         rows = self._reader.read(texts)
         logits = torch.empty((len(texts), self._model.class_count), dtype=torch.float64)
         self._model.eval()
@@ -94,11 +100,13 @@ class EncoderStudent:
         for group in self._optimizer.param_groups:
             group["lr"] = learning_rate
         self._optimizer.step()
+        self._averaged.follow()
         return loss
 
-    def remember(self) -> None:
-        """Keep the weights as they are now, in place of any kept before."""
-        self._best = learned_weights_of(self._model)
+    def remember(self, *, averaged: bool = False) -> None:
+        """Keep the weights as they are now, or their average, in place of any kept before."""
+        with self._averaged.in_place() if averaged else nullcontext():
+            self._best = learned_weights_of(self._model)
 
     def recall(self) -> None:
         """Go back to the weights kept last; without any, stay."""
@@ -114,6 +122,7 @@ class EncoderStudent:
             folder,
             weights=learned_weights_of(self._model),
             best=self._best,
+            average=self._averaged.state(),
             optimizer=self._optimizer,
             random=self._random,
         )
@@ -128,6 +137,7 @@ class EncoderStudent:
         put_learned_weights(self._model, saved.weights)
         groups = self._optimizer.state_dict()["param_groups"]
         self._optimizer.load_state_dict({"state": saved.moments, "param_groups": groups})
+        self._averaged.restore(saved.average)
         self._random.states = saved.random
         self._best = saved.best
 

@@ -59,12 +59,14 @@ def write_training(
     *,
     weights: Mapping[str, Tensor],
     best: Mapping[str, Tensor] | None,
+    average: Mapping[str, Tensor],
     optimizer: torch.optim.Optimizer,
     random: RandomState,
 ) -> None:
     """Write all that a student needs to go on bit for bit, as one file."""
     tensors = {f"weights.{name}": tensor for name, tensor in weights.items()}
     tensors |= {f"best.{name}": tensor for name, tensor in (best or {}).items()}
+    tensors |= {f"average.{name}": tensor.cpu() for name, tensor in average.items()}
     tensors |= {f"random.{name}": state for name, state in random.states.items()}
     for index, moments in optimizer.state_dict()["state"].items():
         for name, value in moments.items():
@@ -78,6 +80,7 @@ class SavedTraining:
 
     weights: dict[str, Tensor]
     best: dict[str, Tensor] | None
+    average: dict[str, Tensor]
     random: dict[str, Tensor]
     moments: dict[int, dict[str, Tensor]]
 
@@ -92,6 +95,7 @@ def read_training(folder: Path) -> SavedTraining:
     return SavedTraining(
         weights=_below(tensors, "weights."),
         best=_below(tensors, "best.") or None,
+        average=_below(tensors, "average."),
         random=_below(tensors, "random."),
         moments=moments,
     )

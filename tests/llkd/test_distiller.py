@@ -68,21 +68,22 @@ def make_plan(
 class ScriptedStudent:
     """Answers what it is told, and remembers what it was taught."""
 
-    def __init__(self, *, scores: Sequence[float] = ()) -> None:
+    def __init__(self, *, scores: Sequence[float] = (), average: float = 0.0) -> None:
         self.taught: list[list[str]] = []
         self.rates: list[float] = []
         self.events: list[str] = []
         self._truth: dict[str, int] = {}
         self._right = iter(scores)
+        self._average = average
 
     def knowing(self, held_out: Pool) -> "ScriptedStudent":
         self._truth = dict(zip(held_out.texts, held_out.labels.tolist(), strict=True))
         return self
 
-    def predict(self, texts: Sequence[str]) -> Classified:
+    def predict(self, texts: Sequence[str], *, averaged: bool = False) -> Classified:
         probabilities = np.full((len(texts), 3), 1 / 3)
         if texts and texts[0] in self._truth:
-            share = next(self._right)
+            share = self._average if averaged else next(self._right)
             for row, text in enumerate(texts):
                 right = row < share * len(texts)
                 winner = self._truth[text] if right else (self._truth[text] + 1) % 3
@@ -96,8 +97,8 @@ class ScriptedStudent:
         self.rates.append(learning_rate)
         return 1.0
 
-    def remember(self) -> None:
-        self.events.append(f"remember {len(self.taught)}")
+    def remember(self, *, averaged: bool = False) -> None:
+        self.events.append(f"remember {'average ' if averaged else ''}{len(self.taught)}")
 
     def recall(self) -> None:
         self.events.append("recall")
@@ -206,6 +207,20 @@ class TestDistill:
         assert reports[-1].stopped == "finished"
         assert [report.stopped for report in reports[:-1]] == [None] * (len(reports) - 1)
 
+    def test_a_budget_of_steps_ends_it_and_brings_the_rate_down(self) -> None:
+        student = ScriptedStudent()
+        plan = replace(make_plan(epochs=99), most_steps=12, warmup_steps=1)
+        last = run(student, make_pool(64), selector_of(AllSelection()), plan=plan)[-1]
+        assert (last.step, last.fraction, last.stopped) == (12, 1, "finished")
+        assert student.rates == pytest.approx([1e-3 * (1 - step / 12) for step in range(12)])
+
+    def test_what_is_in_the_buffer_does_not_overrun_the_budget(self) -> None:
+        student = ScriptedStudent()
+        plan = replace(make_plan(), most_steps=2, batch_size=4)
+        pool = Pool(["x"] * 64, np.arange(64) % 16, np.ones(64), class_count=16)
+        run(student, pool, selector_of(AllSelection(), pool), plan=plan)
+        assert len(student.taught) == 2
+
     def test_a_report_holds_what_a_person_wants_to_see(self) -> None:
         report = run(
             ScriptedStudent(), make_pool(40), selector_of(LlkdSelection()), plan=make_plan()
@@ -227,6 +242,18 @@ class TestStopping:
         assert reports[-1].stopped == "no_gain"
         assert student.events[-2:] == ["remember 5", "recall"]
         assert reports[-1].state.best_step == 5
+
+    def test_the_average_is_kept_where_it_scores_better(self) -> None:
+        pool, held_out = self.held_out()
+        student = ScriptedStudent(scores=[0.3, 0.9, *[0.5] * 9], average=0.6).knowing(held_out)
+        reports = run(
+            student, pool, selector_of(AllSelection()), plan=make_plan(), held_out=held_out
+        )
+        assert student.events == ["remember average 1", "remember 3", "recall"]
+        assert not reports[-1].state.best_is_average
+        looked = [each.held_out_score for each in reports if each.held_out_score is not None]
+        assert looked[:3] == pytest.approx([0.6, 0.9, 0.6], abs=0.05)
+        assert reports[-1].counters["forwards"] == 2 * len(looked) * len(held_out)
 
     def test_a_creeping_score_is_no_gain(self) -> None:
         pool, held_out = self.held_out()

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from core.db.base import EPOCH
 from core.db.session import Database
 from core.db.tables import JobEventRow, TeacherAnswerRow
 from core.label_files import UNASKED, iter_labels
+from core.lifecycle import Stage
 from llkd.errors import TeacherUnusable
 from llkd.types import AnswerStatus, Question, TeacherAnswer
 from tests.worker.corpus import add_dataset, add_distillation, make_rows
@@ -237,3 +239,23 @@ class TestRoles:
         measured = entries(job, output["evaluation_labels"])
         assert {entry["role"] for entry in measured} == {"evaluation"}
         assert len(teacher.asked) == 80
+
+
+class TestReplay:
+    def test_the_answers_of_the_earlier_job_are_taken_as_they_are(
+        self, workshop: Workshop, teacher: ScriptedTeacher
+    ) -> None:
+        add_job(workshop, make_rows(50, gold=0))
+        earlier = workshop.claim()
+        output = label(earlier, {})
+        earlier.book.finish(Stage.LABEL, output, started_at=EPOCH)
+        asked = len(teacher.asked)
+
+        add_distillation(
+            workshop.database, earlier.row.dataset_id, from_job_id=earlier.row.id, cap_calls=1
+        )
+        again = label(workshop.claim(), {})
+        assert len(teacher.asked) == asked
+        assert again["labels"] == output["labels"]
+        assert again["counts"] == output["counts"] | {"cached": 50}
+        assert not again["budget_reached"]

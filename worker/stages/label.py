@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from core.dataset_files import ROW_GROUP, count_rows, iter_batches
+from core.db.repositories.stages import StageRepository
+from core.ids import JobId
 from core.label_files import UNASKED, LabelEntry, Role, write_labels
 from core.lifecycle import EventType, Stage
 from llkd.base_models import ModelSource
@@ -12,6 +14,7 @@ from llkd.specs import ProvidedTeacher
 from llkd.teachers.factory import build_teacher
 from llkd.types import ProvidedAnswer, Question
 from worker.answer_desk import AnswerDesk, Asked
+from worker.durability import durably
 from worker.job import Job
 from worker.protocol import Json
 from worker.roles import COLUMNS, Roles, Row
@@ -23,7 +26,19 @@ def label(job: Job, _: Mapping[Stage, Json]) -> Json:
     Raises:
         TeacherUnusable: it fails on too many texts.
     """
+    if job.row.from_job_id is not None:
+        return _answers_of(job, job.row.from_job_id)
     return Labelling(job).run()
+
+
+def _answers_of(job: Job, earlier: JobId) -> Json:
+    """What the earlier job's stage left, every answer counted as one that was there."""
+    rows = durably(job.database, lambda session: StageRepository(session).get(earlier))
+    output = rows[Stage.LABEL].output
+    counts = {**output["counts"], "cached": output["counts"]["asked"]}
+    job.progress.expect(output["rows"])
+    job.progress.advance(output["rows"], rows=output["rows"], teacher=counts)
+    return {**output, "counts": counts, "budget_reached": False}
 
 
 class Labelling:

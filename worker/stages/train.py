@@ -57,7 +57,10 @@ def _learn(job: Job, student: Student, pool: Pool, held_out: Pool | None) -> Tra
     batches = plan.epochs * plan.batches_an_epoch(pool)
     job.progress.expect(batches)
     if state is not None:
-        job.progress.resume_at(state.epoch * plan.batches_an_epoch(pool) + state.position)
+        job.progress.resume_at(
+            state.epoch * plan.batches_an_epoch(pool) + state.position,
+            share=plan.fraction(state, pool=pool),
+        )
     selector = build_selector(job.spec.selection, pool=pool, seed=job.spec.training.seed)
     for report in distill(student, pool, selector, plan=plan, held_out=held_out, state=state):
         done = report.state.epoch * plan.batches_an_epoch(pool) + report.state.position
@@ -77,6 +80,7 @@ def _tell(job: Job, report: TrainingReport, *, done: int, batches: int) -> None:
     """Say how far it is: batches of the pool behind, of all that are planned."""
     job.progress.advance(
         done,
+        share=report.fraction,
         step=done,
         steps=batches,
         optimizer_steps=report.step,
@@ -111,6 +115,8 @@ def _store(job: Job, student: Student, last: TrainingReport, *, pool_size: int) 
         "pool_size": pool_size,
         "counters": {**last.counters, "unique_samples": last.unique_used},
         "held_out_score": last.best_score,
+        "looks": last.state.looks,
+        "averaged": last.state.best_is_average,
         "ended": last.stopped,
         "stop_reason": (StopReason.COMPLETED if completed else StopReason.EARLY_STOPPING).value,
     }

@@ -164,6 +164,8 @@ TRAIN_OUTPUT: Json = {
         "unique_samples": 18,
     },
     "held_out_score": 0.75,
+    "looks": [[2, 0.5], [4, 0.75]],
+    "averaged": True,
     "ended": "finished",
     "stop_reason": "completed",
     "effort": {"units": 12, "seconds": 20.25},

@@ -62,7 +62,7 @@ class TestEstimate:
         assert estimate["tokens"] == {"low": 0, "expected": 0, "high": 0}
 
     def test_steps_follow_the_selection(self, client: TestClient, dataset_id: DatasetId) -> None:
-        training = {"epochs": 4, "batch_size": 10, "early_stopping": False}
+        training: dict[str, Any] = {"epochs": 4, "batch_size": 10, "early_stopping": False}
 
         def steps(**selection: Any) -> dict[str, int]:
             body = job_body(dataset_id, training=training, selection=selection)
@@ -74,6 +74,9 @@ class TestEstimate:
         assert steps(kind="class_confidence", share=0.25)["expected"] == 4
         assert steps(kind="freematch")["expected"] == 14
         assert steps(kind="llkd") == {"low": 5, "expected": 5, "high": 16}
+        training["max_steps"] = 6
+        assert steps(kind="llkd") == {"low": 5, "expected": 5, "high": 6}
+        assert steps(kind="all") == {"low": 6, "expected": 6, "high": 6}
 
     def test_time_is_told_once_a_job_alike_has_finished(
         self, client: TestClient, dataset_id: DatasetId, database: Database

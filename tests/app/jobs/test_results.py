@@ -185,6 +185,11 @@ class TestReport:
             "stop_reason": "completed",
             "ended": "finished",
             "held_out_score": 0.75,
+            "averaged": True,
+            "curve": [
+                {"step": 2, "held_out_score": 0.5},
+                {"step": 4, "held_out_score": 0.75},
+            ],
             "seconds": 20.25,
         }
         assert report["selection"] == {

@@ -293,6 +293,45 @@ class TestPutLearnedWeights:
             put_learned_weights(part, learned_weights_of(whole))
 
 
+class TestAveraged:
+    def test_the_average_follows_the_weights_by_the_formula(
+        self, make_student: MakeStudent
+    ) -> None:
+        student = make_student()
+        expected = student._model.head.weight.detach().clone()
+        pool = make_pool(32)
+        for step in range(1, 4):
+            student.update(pool.texts, pool.labels, np.ones(32), learning_rate=1e-2)
+            memory = (1 + step) / (5 + step)
+            expected = memory * expected + (1 - memory) * student._model.head.weight.detach()
+        student.remember(averaged=True)
+        student.recall()
+        assert torch.allclose(student._model.head.weight, expected, atol=1e-6)
+
+    def test_answers_by_the_average_leave_the_weights_alone(
+        self, make_student: MakeStudent
+    ) -> None:
+        student, texts = make_student(), make_pool(20).texts
+        learn(student)
+        before, newest = student.weights_sha256(), student.predict(texts).probabilities
+        averaged = student.predict(texts, averaged=True).probabilities
+        assert np.abs(averaged - newest).max() > 1e-4
+        assert student.weights_sha256() == before
+        assert np.array_equal(student.predict(texts).probabilities, newest)
+
+    def test_learning_goes_on_from_the_weights_and_not_from_the_average(
+        self, make_student: MakeStudent
+    ) -> None:
+        looked_at, left_alone = make_student(), make_student()
+        for student in (looked_at, left_alone):
+            learn(student)
+            if student is looked_at:
+                student.predict(make_pool(8).texts, averaged=True)
+                student.remember(averaged=True)
+            learn(student)
+        assert looked_at.weights_sha256() == left_alone.weights_sha256()
+
+
 class TestBuildStudent:
     def test_a_length_past_the_positions_is_refused(self, source: ModelSource) -> None:
         with pytest.raises(ModelNotAllowed, match=str(POSITIONS)):

@@ -1,0 +1,44 @@
+"""An earlier job's request, with what a replay changes of it."""
+
+from sqlalchemy.orm import Session
+
+from app.jobs.errors import LabelsNotReady
+from app.jobs.schemas import JobCreate, JobReplay
+from app.jobs.view import tell_whole_request
+from core.db.repositories.jobs import JobRepository
+from core.db.repositories.stages import StageRepository
+from core.errors import ErrorItem, ValidationFailed
+from core.ids import JobId, TenantId
+from core.lifecycle import Stage
+
+# Of a training, what its selection decides where nothing is asked for.
+SET_BY_SELECTION = {"epochs": None, "max_steps": None}
+
+
+def whole_request(session: Session, tenant: TenantId, replay: JobReplay) -> JobCreate:
+    """The request that the replay comes to, defaults not yet resolved.
+
+    With another kind of selection, how long to train follows the new one.
+
+    Raises:
+        ValidationFailed: the tenant has no such job.
+        LabelsNotReady: it has, and its label stage is not done.
+    """
+    row = JobRepository(session).get(tenant, JobId(replay.from_job))
+    if row is None:
+        message = f"There is no job {replay.from_job}."
+        raise ValidationFailed(message, errors=[ErrorItem("/from_job", "not-found", message)])
+    if Stage.LABEL not in StageRepository(session).get(row.id):
+        raise LabelsNotReady(row.id)
+    base = JobCreate.model_validate(tell_whole_request(row))
+    changes = {
+        name: value
+        for name in ("name", "student", "selection", "training")
+        if (value := getattr(replay, name)) is not None
+    }
+    if replay.selection is not None and replay.selection.kind != base.selection.kind:
+        unset = base.training.model_copy(update=SET_BY_SELECTION)
+        changes = {"training": unset} | changes
+    return base.model_copy(
+        update={**changes, "metadata": replay.metadata, "priority": replay.priority}
+    )

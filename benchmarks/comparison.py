@@ -1,0 +1,196 @@
+"""Strategies side by side: scores with their spread, and paired differences with an interval."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import mean, stdev
+
+import numpy as np
+
+from benchmarks.strategies import Run
+from llkd.bootstrap import class_f1, macro_f1
+from llkd.types import IntArray
+
+RESAMPLES = 1000
+# What LLKD is compared with, text by text.
+REFERENCES = ("all, 3 epochs", "all, 2 epochs", "all, 1 epoch", "class_confidence, LLKD's steps")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """In macro-F1 points over a reference, on the same test texts, with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Result:
+    """One line of the results' file: a strategy on a setting with a seed.
+
+    Attributes:
+        macro_f1, accuracy: in [0, 1], on gold.
+        differences: by reference, for those that were run.
+    """
+
+    setting: str
+    teacher: str
+    split: str
+    seed: int
+    strategy: str
+    classes: int
+    pool: int
+    test: int
+    teacher_accuracy: float | None
+    macro_f1: float
+    accuracy: float
+    unique: int
+    kept: float
+    gradient_samples: int
+    steps: int
+    forwards: int
+    teacher_answers: int
+    ended: str
+    averaged: bool
+    seconds: float
+    differences: dict[str, Difference]
+
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """What must be equal for two results to be of one setting."""
+        return self.setting, self.teacher, self.split
+
+
+def score(predicted: IntArray, gold: IntArray, *, classes: int) -> tuple[float, float]:
+    """Macro-F1 and accuracy, in [0, 1]."""
+    counts = [
+        np.bincount(each, minlength=classes) for each in (gold[predicted == gold], gold, predicted)
+    ]
+    return float(macro_f1(class_f1(*counts))), float((predicted == gold).mean())
+
+
+def compare(
+    run: Run, others: Sequence[Run], gold: IntArray, *, classes: int, seed: int
+) -> dict[str, Difference]:
+    """Paired bootstrap over test texts: both strategies are scored on the same resamples."""
+    generator = np.random.default_rng(seed)
+    draws = [generator.integers(0, len(gold), len(gold)) for _ in range(RESAMPLES)]
+    found = {}
+    for other in others:
+        gaps = [
+            score(run.predicted[draw], gold[draw], classes=classes)[0]
+            - score(other.predicted[draw], gold[draw], classes=classes)[0]
+            for draw in draws
+        ]
+        value = (
+            score(run.predicted, gold, classes=classes)[0]
+            - score(other.predicted, gold, classes=classes)[0]
+        )
+        low, high = np.quantile(gaps, [0.025, 0.975])
+        found[other.strategy] = Difference(100 * value, 100 * float(low), 100 * float(high))
+    return found
+
+
+def as_markdown(results: Sequence[Result]) -> str:
+    """A table a setting, then LLKD's mean differences over the settings."""
+    settings = dict.fromkeys((each.setting, each.teacher, each.pool) for each in results)
+    parts = []
+    for setting, teacher, pool in settings:
+        of_setting = [
+            each
+            for each in results
+            if (each.setting, each.teacher, each.pool) == (setting, teacher, pool)
+        ]
+        parts.append(_setting_table(of_setting))
+    parts.append(_summary(results))
+    return "\n\n".join(parts)
+
+
+def _setting_table(results: Sequence[Result]) -> str:
+    first = results[0]
+    seeds = sorted({each.seed for each in results})
+    known = [each.teacher_accuracy for each in results if each.teacher_accuracy is not None]
+    told = f"{100 * mean(known):.1f} % right" if known else "accuracy unknown"
+    lines = [
+        f"**{first.setting}** ({first.classes} classes, teacher {first.teacher}, {told}; pool "
+        f"{first.pool:,}, {first.split} {first.test:,}; seeds {seeds})",
+        "",
+        "| strategy | macro-F1 | accuracy | LLKD minus it (95 %) | unique | gradient samples "
+        "| steps | forwards | seconds |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for strategy in dict.fromkeys(each.strategy for each in results):
+        same = [each for each in results if each.strategy == strategy]
+        lines.append(
+            f"| {strategy} | {_spread([100 * each.macro_f1 for each in same])} "
+            f"| {_spread([100 * each.accuracy for each in same])} "
+            f"| {_difference(results, strategy)} "
+            f"| {100 * mean(each.unique / each.pool for each in same):.0f} % "
+            f"| {mean(each.gradient_samples for each in same):,.0f} "
+            f"| {mean(each.steps for each in same):,.0f} "
+            f"| {mean(each.forwards for each in same):,.0f} "
+            f"| {mean(each.seconds for each in same):,.0f} |"
+        )
+    return "\n".join(lines)
+
+
+def _difference(results: Sequence[Result], strategy: str) -> str:
+    """Means over the seeds of LLKD's paired differences, and of their ends."""
+    found = [
+        each.differences[strategy]
+        for each in results
+        if each.strategy == "llkd" and strategy in each.differences
+    ]
+    if not found:
+        return "-"
+    value, low, high = (
+        mean(values) for values in zip(*((d.value, d.low, d.high) for d in found), strict=True)
+    )
+    return f"{value:+.1f} ({low:+.1f} to {high:+.1f})"
+
+
+def _summary(results: Sequence[Result]) -> str:
+    """Over settings: LLKD's mean gain over each rival, its worst, and what it costs of it."""
+    lines = [
+        "| LLKD against | settings | mean gain, macro-F1 | worst | gradient samples | seconds |",
+        "|---|---|---|---|---|---|",
+    ]
+    for strategy in dict.fromkeys(each.strategy for each in results):
+        if strategy == "llkd":
+            continue
+        pairs = _pairs(results, strategy)
+        if not pairs:
+            continue
+        gains = [
+            100 * mean(a.macro_f1 - b.macro_f1 for a, b in pairs if a.place == place)
+            for place in dict.fromkeys(a.place for a, _ in pairs)
+        ]
+        gradient = _ratio((a.gradient_samples, b.gradient_samples) for a, b in pairs)
+        seconds = _ratio((a.seconds, b.seconds) for a, b in pairs)
+        lines.append(
+            f"| {strategy} | {len(gains)} | {mean(gains):+.2f} | {min(gains):+.1f} "
+            f"| {100 * gradient:.0f} % | {100 * seconds:.0f} % |"
+        )
+    return "\n".join(lines)
+
+
+def _pairs(results: Sequence[Result], strategy: str) -> list[tuple[Result, Result]]:
+    """LLKD's and the rival's result of the same setting and seed."""
+
+    llkd = {(each.place, each.seed): each for each in results if each.strategy == "llkd"}
+    return [
+        (llkd[each.place, each.seed], each)
+        for each in results
+        if each.strategy == strategy and (each.place, each.seed) in llkd
+    ]
+
+
+def _ratio(pairs: Iterable[tuple[float, float]]) -> float:
+    ours = theirs = 0.0
+    for one, other in pairs:
+        ours, theirs = ours + one, theirs + other
+    return ours / theirs
+
+
+def _spread(values: Sequence[float]) -> str:
+    return f"{mean(values):.1f}" + (f" ± {stdev(values):.1f}" if len(values) > 1 else "")
