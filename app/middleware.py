@@ -72,6 +72,14 @@ class HeadersTooLarge(ServiceError):
     title = "The headers are too large"
 
 
+class CrossOriginRefused(ServiceError):
+    """A browser asks whether a page of another origin may call; none may."""
+
+    status = 403
+    code = "cross-origin-refused"
+    title = "Other origins may not call"
+
+
 class AmbiguousLength(ServiceError):
     """The request states its length in two ways; a proxy before us may have read the other."""
 
@@ -186,6 +194,8 @@ class RequestLimits:
         name = host.group(1).strip("[]").lower() if host else None
         if name is None or ("*" not in self.allowed_hosts and name not in self.allowed_hosts):
             return InvalidHost("The Host header names no host that is served here.")
+        if scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
+            return CrossOriginRefused("This service answers no page of another origin.")
         length = headers.get("content-length", "")
         if length.isdigit() and int(length) > limit:
             return too_large(f"The body is {length} bytes long; at most {limit} are taken.")

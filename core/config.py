@@ -39,6 +39,8 @@ class Settings(BaseSettings):
     # Ten thousand texts of an email's length.
     max_predict_bytes: int = Field(default=16 * MIB, ge=1024)
     max_upload_bytes: int = Field(default=2048 * MIB, ge=1024)
+    # Of a tenant's datasets and models together; None for no limit.
+    max_tenant_bytes: int | None = Field(default=None, ge=MIB)
     max_queued_jobs: int = Field(default=1000, ge=1)
 
     # Students and few-shot teachers: `minilm`, folders below models_dir, and hub ids.

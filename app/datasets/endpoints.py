@@ -59,6 +59,7 @@ async def create_dataset(
             upload=upload,
             folder=folder,
             key=idempotency_key,
+            quota=settings.max_tenant_bytes,
         )
         row, is_replay = await to_thread.run_sync(make, limiter=READERS)
     response.headers["Location"] = f"/datasets/{row.id}"

@@ -204,6 +204,14 @@ class IdempotencyInProgress(ServiceError):
     title = "The first request is still being served"
 
 
+class QuotaExceeded(ServiceError):
+    """The tenant's datasets and models would take more than allowed (LLKD_MAX_TENANT_BYTES)."""
+
+    status = 413
+    code = "quota-exceeded"
+    title = "The storage quota is used up"
+
+
 class ResourceInUse(ServiceError):
     """Queued or running jobs read this dataset; cancel them, or wait for their end."""
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.datasets.errors import IdempotencyInProgress, ResourceInUse
+from app.datasets.errors import IdempotencyInProgress, QuotaExceeded, ResourceInUse
 from app.datasets.ingest import run_ingest
 from app.datasets.ingest_child import ISSUES, ROWS
 from app.datasets.receiving import Upload
@@ -17,6 +17,7 @@ from core.dataset_files import read_page
 from core.db.repositories.datasets import DatasetRepository
 from core.db.repositories.inserts import IdempotencyKeyTaken
 from core.db.repositories.jobs import JobRepository
+from core.db.repositories.storage import stored_bytes
 from core.db.session import Database
 from core.db.tables import DatasetRow
 from core.errors import Gone, NotFound
@@ -56,6 +57,7 @@ def make_dataset(
     upload: Upload,
     folder: Path,
     key: str | None,
+    quota: int | None,
 ) -> tuple[DatasetRow, bool]:
     """Read an upload and keep what it holds; returns the row, and whether it was there before.
 
@@ -66,8 +68,10 @@ def make_dataset(
     """
     with database.read() as session:
         earlier = _replayed(session, tenant, key, upload)
-    if earlier is not None:
-        return earlier, True
+        if earlier is not None:
+            return earlier, True
+        # Uploads that are under way at the same time may together go beyond it.
+        _check_quota(session, tenant, more=upload.file.size_bytes, quota=quota)
     statistics = run_ingest(upload.file.path, folder, upload.options)
     row = DatasetRow(
         id=new_dataset_id(),
@@ -90,6 +94,14 @@ def make_dataset(
             return earlier, True
         session.refresh(row)
     return row, False
+
+
+def _check_quota(session: Session, tenant: TenantId, *, more: int, quota: int | None) -> None:
+    if quota is not None and (kept := stored_bytes(session, tenant)) + more > quota:
+        raise QuotaExceeded(
+            f"{kept} of {quota} bytes are in use, and the upload has {more}: delete datasets or "
+            "models that are not needed."
+        )
 
 
 def find_dataset(session: Session, tenant: TenantId, dataset_id: str) -> DatasetRow:

@@ -219,6 +219,12 @@ class TestMethodsAndPaths:
         assert (answer.status_code, answer.json()["code"]) == (405, "method-not-allowed")
         assert set(answer.headers["Allow"].split(", ")) <= allowed
 
+    def test_a_page_of_another_origin_is_refused_before_it_calls(self, edge: TestClient) -> None:
+        headers = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
+        answer = edge.options("/jobs", headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (403, "cross-origin-refused")
+        assert not [name for name in answer.headers if name.startswith("access-control")]
+
     @pytest.mark.parametrize("accept", ["text/xml", "image/png, text/xml;q=0.5", "*/*;q=0"])
     def test_a_client_that_takes_nothing_of_ours_is_told(
         self, edge: TestClient, accept: str

@@ -266,6 +266,7 @@ class TestSendTheSameRequestTwice:
             upload=Upload("a", file, ReadOptions(Format.CSV)),
             folder=tmp_path,
             key="k",
+            quota=None,
         )
         first: list[str] = []
 
