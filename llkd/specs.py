@@ -231,6 +231,12 @@ class DistillationSpec(Spec):
     )
     teacher: TeacherSpec = Field(description="Who labels the texts.")
     student: StudentSpec = Field(default=StudentSpec(), description="Who learns from them.")
+    confidence: Literal["auto", "given", "estimated"] = Field(
+        default="auto",
+        description="Which confidence of the pseudo-labels counts: the teacher's own; one that a "
+        "cheap model estimates from the pool; or, by default, the teacher's where it is known "
+        "and tells something, else the estimated one where that does, else none.",
+    )
     selection: SelectionSpec = Field(
         default=LlkdSelection(), description="Which samples are worth a gradient step."
     )

@@ -14,6 +14,7 @@ from llkd.errors import InsufficientLabelDiversity
 from llkd.evaluation import NO_ANSWER
 from llkd.specs import label_key
 from llkd.types import AnswerStatus, FloatArray, IntArray, Pool
+from worker.confidence import confidence_of
 from worker.job import Job
 from worker.protocol import Json
 
@@ -42,7 +43,10 @@ class GoldRows:
 
 
 def load_pool(job: Job, outputs: Mapping[Stage, Json]) -> Pool:
-    """The texts to train on, with their pseudo-labels, in the dataset's order."""
+    """The texts to train on, with their pseudo-labels, in the dataset's order.
+
+    Confidences are those that the label stage's passport says to read.
+    """
     texts, labels, confidence = [], [], []
     index = _index(job)
     for row, entry in _pairs(
@@ -52,10 +56,11 @@ def load_pool(job: Job, outputs: Mapping[Stage, Json]) -> Pool:
             texts.append(row["text"])
             labels.append(index[label_key(entry["label"])])
             confidence.append(_number(entry["confidence"]))
+    given = np.array(confidence, dtype=np.float64)
     return Pool(
         texts,
         np.array(labels, dtype=np.int64),
-        np.array(confidence, dtype=np.float64),
+        confidence_of(job.artifacts, given, outputs[Stage.LABEL]),
         len(index),
     )
 

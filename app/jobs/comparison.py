@@ -41,7 +41,7 @@ class Comparison(Told):
         description="Whether all of them learned from the same teacher answers: only then does "
         "a difference come from the student, the selection or the training alone."
     )
-    data: list[ComparedJob]
+    data: list[ComparedJob] = Field(description="The jobs, in the order they were named.")
 
 
 def compare_jobs(session: Session, tenant: TenantId, ids: str) -> Comparison:

@@ -33,7 +33,7 @@ def whole_request(session: Session, tenant: TenantId, replay: JobReplay) -> JobC
     base = JobCreate.model_validate(tell_whole_request(row))
     changes = {
         name: value
-        for name in ("name", "student", "selection", "training")
+        for name in ("name", "confidence", "student", "selection", "training")
         if (value := getattr(replay, name)) is not None
     }
     if replay.selection is not None and replay.selection.kind != base.selection.kind:

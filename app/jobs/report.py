@@ -28,9 +28,33 @@ class Agreement(Told):
     rows: int = Field(description="Texts that both answered.", examples=[500])
 
 
+class ConfidenceReport(Told):
+    """Where the confidences of the pseudo-labels come from, and what they are worth."""
+
+    source: str = Field(description="Of the teacher's own.", examples=["provided"])
+    used: Literal["given", "estimated", "none"] = Field(
+        description="Which ones the selection read; with none, every sample passes its teacher "
+        "gate.",
+        examples=["given"],
+    )
+    known: int | None = Field(description="Texts whose own one is known.", examples=[3000])
+    distinct: int | None = Field(description="Different values among those.", examples=[11])
+    skill: float | None = Field(
+        description="How much better than the most frequent label a cheap model, which never saw "
+        "a text, guesses its pseudo-label: 1 always right, 0 no better. Null if not estimated.",
+        examples=[0.62],
+    )
+    agreement: float | None = Field(
+        description="Rank correlation, within a class, of the teacher's confidences with the "
+        "estimated ones. Null if one of them is missing, or the teacher's are all the same.",
+        examples=[0.31],
+    )
+
+
 class TeacherReport(Told):
     kind: str = Field(description="As in the request.", examples=["few_shot"])
     answers: TeacherCounts = Field(description="What became of the texts put to it.")
+    confidence: ConfidenceReport = Field(description="How sure it was.")
     evaluation: Json | None = Field(
         description="Against gold: accuracy and macro_f1 with 95 % intervals, per_class, "
         "confusion, calibration; null without gold labels.",
@@ -134,6 +158,7 @@ def read_report(session: Session, tenant: TenantId, job_id: str) -> ReportRead:
         teacher=TeacherReport(
             kind=job.spec["teacher"]["kind"],
             answers=teacher_counts(measured["labels"]),
+            confidence=_confidence(done[Stage.LABEL].output),
             evaluation=_without_agreement(measured["teacher"]),
         ),
         student=StudentReport(
@@ -144,6 +169,13 @@ def read_report(session: Session, tenant: TenantId, job_id: str) -> ReportRead:
         selection=_selection(job.spec["selection"]["kind"], done[Stage.TRAIN].output),
         export=_export(ModelRepository(session).by_job(job.id)),
     )
+
+
+def _confidence(output: Json) -> ConfidenceReport:
+    # Jobs of the first release took what was given, and looked no closer.
+    passport = {"used": "given", "known": None, "distinct": None, "skill": None, "agreement": None}
+    passport |= output.get("confidence", {})
+    return ConfidenceReport.model_validate({"source": output["confidence_source"], **passport})
 
 
 def _without_agreement(evaluation: Json | None) -> Json | None:

@@ -126,9 +126,16 @@ class JobReplay(Spec):
     name: ModelNameField | None = Field(
         default=None, description="Name of the model to make.", examples=["tickets"]
     )
-    student: StudentSpec | None = None
-    selection: SelectionSpec | None = None
-    training: TrainingSpec | None = None
+    confidence: Literal["auto", "given", "estimated"] | None = Field(
+        default=None, description="Which confidence of the pseudo-labels counts."
+    )
+    student: StudentSpec | None = Field(default=None, description="The encoder that learns.")
+    selection: SelectionSpec | None = Field(
+        default=None, description="Which samples are worth a gradient step."
+    )
+    training: TrainingSpec | None = Field(
+        default=None, description="How it learns; replaces the whole of that job's."
+    )
     metadata: Metadata = Field(default={})
     priority: Priority = 0
 

@@ -12,6 +12,9 @@ Json = dict[str, Any]
 POLL_QUEUED_SECONDS = 2
 LONGEST_POLL_SECONDS = 10
 
+# What a replay may have of its own.
+REPLAYABLE = ("confidence", "student", "selection", "training")
+
 UNFINISHED = {
     JobState.QUEUED: "waiting",
     JobState.RUNNING: "running",
@@ -61,7 +64,7 @@ def tell_request(row: JobRow) -> Json:
         return {
             "from_job": row.from_job_id,
             "name": row.name,
-            **{part: row.spec[part] for part in ("student", "selection", "training")},
+            **{part: row.spec[part] for part in REPLAYABLE if part in row.spec},
             "metadata": row.labels_metadata,
             "priority": row.priority,
         }

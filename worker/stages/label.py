@@ -14,21 +14,27 @@ from llkd.specs import ProvidedTeacher
 from llkd.teachers.factory import build_teacher
 from llkd.types import ProvidedAnswer, Question
 from worker.answer_desk import AnswerDesk, Asked
+from worker.confidence import make_passport
 from worker.durability import durably
 from worker.job import Job
+from worker.pool import load_pool
 from worker.protocol import Json
 from worker.roles import COLUMNS, Roles, Row
 
+PASSPORT = ("confidence", "estimated_confidence")
+
 
 def label(job: Job, _: Mapping[Stage, Json]) -> Json:
-    """Ask about the rows to train on, then about those that measure.
+    """Ask about the rows to train on, then about those that measure; look at the confidences.
 
     Raises:
         TeacherUnusable: it fails on too many texts.
     """
     if job.row.from_job_id is not None:
-        return _answers_of(job, job.row.from_job_id)
-    return Labelling(job).run()
+        output = _answers_of(job, job.row.from_job_id)
+    else:
+        output = Labelling(job).run()
+    return output | make_passport(job, load_pool(job, {Stage.LABEL: output}))
 
 
 def _answers_of(job: Job, earlier: JobId) -> Json:
@@ -38,7 +44,9 @@ def _answers_of(job: Job, earlier: JobId) -> Json:
     counts = {**output["counts"], "cached": output["counts"]["asked"]}
     job.progress.expect(output["rows"])
     job.progress.advance(output["rows"], rows=output["rows"], teacher=counts)
-    return {**output, "counts": counts, "budget_reached": False}
+    # This job's passport is made anew: it may ask for another confidence.
+    answers = {key: value for key, value in output.items() if key not in PASSPORT}
+    return {**answers, "counts": counts, "budget_reached": False}
 
 
 class Labelling:

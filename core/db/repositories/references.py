@@ -9,7 +9,7 @@ from core.db.tables import DatasetRow, JobRow, JobStageRow, ModelRow
 from core.lifecycle import TERMINAL, Stage
 
 # The keys of a stage's output that name an artifact: single files, and trees of files.
-_FILES = {Stage.LABEL: ("labels", "evaluation_labels")}
+_FILES = {Stage.LABEL: ("labels", "evaluation_labels", "estimated_confidence")}
 _TREES = {Stage.TRAIN: ("student",), Stage.EXPORT: ("artifact",)}
 
 

@@ -74,6 +74,7 @@ def add_job(
         "instruction": "",
         "teacher": {"kind": "few_shot", "model": "minilm", "revision": None},
         "student": {"model": "minilm", "revision": None, "max_length": 256},
+        "confidence": "auto",
         "selection": {"kind": "llkd", "labeling": "eager", "momentum": None},
         "training": {"epochs": 6, "batch_size": 32},
     }
@@ -131,6 +132,15 @@ def label_output(artifacts: ArtifactStore, entries: Sequence[LabelEntry]) -> Jso
         "evaluation_labels": None,
         "rows": len(entries),
         "counts": counts,
+        "confidence_source": "calibrated",
+        "confidence": {
+            "used": "given",
+            "known": 39,
+            "distinct": 7,
+            "skill": None,
+            "agreement": None,
+        },
+        "estimated_confidence": None,
         "budget_reached": False,
         "effort": {"units": 40, "seconds": 1.5},
     }

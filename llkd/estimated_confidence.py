@@ -1,0 +1,135 @@
+"""How likely is a pseudo-label right, judged by the pool alone?
+
+For teachers that give labels without confidences, and for those whose confidences tell
+nothing: a cheap model that never saw a text says how well its label fits the others'.
+"""
+
+import warnings
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+
+from llkd.types import FloatArray, IntArray, Pool
+
+Used = Literal["given", "estimated", "none"]
+
+FOLDS = 5
+# Texts that one fold's model is fitted on at the most: more do not make it better.
+_MOST_FITTED = 20_000
+# Inverse strength of the penalty, for vectors of length 1; that of the few-shot teacher.
+_STRENGTH = 10.0
+# A class with fewer known confidences says nothing about their ranks.
+_FEWEST_RANKED = 10
+
+# Below this skill an estimate is worse than training on everything; below this agreement
+# a given confidence is noise. Source: measured on seven sets of real answers by the
+# prototypes that docs/method.md names.
+LEAST_SKILL = 0.3
+LEAST_AGREEMENT = 0.1
+
+
+@dataclass(frozen=True)
+class ConfidenceEstimate:
+    """What a cheap model makes of the pseudo-labels.
+
+    Attributes:
+        values: [N], the out-of-fold probability of each text's own pseudo-label, in [0, 1].
+        skill: (accuracy - majority) / (1 - majority), both against the pseudo-labels; 1 if
+            the model repeats the teacher, 0 if it is no better than always saying the most
+            frequent label.
+        agreement: mean over classes of Spearman's rank correlation, in [-1, 1], of given and
+            estimated confidences; None where the given ones are unknown or all the same.
+    """
+
+    values: FloatArray
+    skill: float
+    agreement: float | None
+
+
+def estimate_confidence(vectors: FloatArray, pool: Pool, *, seed: int) -> ConfidenceEstimate:
+    """Cross-validate a logistic regression from text vectors to pseudo-labels.
+
+    Args:
+        vectors: [N, H], of length 1.
+        pool: the N texts with their labels; at least two labels occur.
+        seed: equal seeds divide the pool equally.
+    """
+    fold = _stratified_folds(pool, seed=seed)
+    probabilities = np.zeros((len(pool), pool.class_count))
+    for number in range(FOLDS):
+        out = fold == number
+        if out.any():
+            fitted_on = np.flatnonzero(~out)[:_MOST_FITTED]
+            probabilities[out] = _predict(
+                vectors[fitted_on], pool.labels[fitted_on], vectors[out], pool.class_count
+            )
+    values = probabilities[np.arange(len(pool)), pool.labels]
+    right = float((probabilities.argmax(axis=1) == pool.labels).mean())
+    majority = float(np.bincount(pool.labels).max() / len(pool))
+    skill = (right - majority) / (1 - majority) if majority < 1 else 0.0
+    return ConfidenceEstimate(values, skill, _agreement(pool, values))
+
+
+def choose_confidence(pool: Pool, estimate: ConfidenceEstimate) -> Used:
+    """Which confidence a selection should read.
+
+    The given one, where it is known for most texts and its ranks within a class agree with
+    the estimated ones at least a little. Else the estimated one, where the cheap model has
+    skill. Else none: every sample then passes the teacher's gate.
+    """
+    known = float((~np.isnan(pool.confidence)).mean())
+    agrees = estimate.agreement is not None and estimate.agreement >= LEAST_AGREEMENT
+    if known > 0.5 and agrees:
+        return "given"
+    return "estimated" if estimate.skill >= LEAST_SKILL else "none"
+
+
+def _stratified_folds(pool: Pool, *, seed: int) -> IntArray:
+    """[N], the fold of each text; each class is spread evenly over all of them."""
+    generator = np.random.default_rng(seed)
+    fold = np.zeros(len(pool), dtype=np.int64)
+    for c in range(pool.class_count):
+        members = generator.permutation(np.flatnonzero(pool.labels == c))
+        fold[members] = (np.arange(len(members)) + c) % FOLDS
+    return fold
+
+
+def _predict(
+    vectors: FloatArray, labels: IntArray, asked: FloatArray, class_count: int
+) -> FloatArray:
+    """[M, K]; a class that was not fitted on has the probability 0."""
+    probabilities = np.zeros((len(asked), class_count))
+    seen = np.unique(labels)
+    if len(seen) == 1:
+        probabilities[:, seen[0]] = 1.0
+        return probabilities
+    model = LogisticRegression(C=_STRENGTH, max_iter=200)
+    with warnings.catch_warnings():
+        # Almost converged ranks texts as well as converged.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(vectors, labels)
+    probabilities[:, seen] = model.predict_proba(asked)
+    return probabilities
+
+
+def _agreement(pool: Pool, values: FloatArray) -> float | None:
+    correlations: list[float] = []
+    sizes: list[int] = []
+    for c in range(pool.class_count):
+        members = (pool.labels == c) & ~np.isnan(pool.confidence)
+        given, estimated = pool.confidence[members], values[members]
+        # Rounding apart, equal values have no ranks.
+        if len(given) >= _FEWEST_RANKED and np.ptp(given) > 1e-9 and np.ptp(estimated) > 1e-9:
+            correlations.append(float(np.corrcoef(_ranks(given), _ranks(estimated))[0, 1]))
+            sizes.append(len(given))
+    return float(np.average(correlations, weights=sizes)) if correlations else None
+
+
+def _ranks(values: FloatArray) -> FloatArray:
+    """From 1 on; equal values share the mean of their ranks."""
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    shared: FloatArray = (np.cumsum(counts) - (counts - 1) / 2)[place]
+    return shared

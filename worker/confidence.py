@@ -1,0 +1,86 @@
+"""Which confidence of the pseudo-labels a job's selection reads: its passport."""
+
+from pathlib import Path
+
+import numpy as np
+
+from core.artifacts import ArtifactStore
+from llkd.base_models import ModelSource, locate
+from llkd.errors import ModelNotAllowed
+from llkd.estimated_confidence import ConfidenceEstimate, choose_confidence, estimate_confidence
+from llkd.specs import OFFLINE_MODEL, FewShotTeacher
+from llkd.types import FloatArray, Pool
+from worker.job import Job
+from worker.protocol import Json
+
+GIVEN = "given"
+ESTIMATED = "estimated"
+# Fewer texts cannot be cross-validated to any purpose.
+FEWEST = 50
+
+
+def make_passport(job: Job, pool: Pool) -> Json:
+    """Decide, as the job's `confidence` asks, and store what was estimated.
+
+    A few-shot teacher's confidences are calibrated and come from the same vectors that an
+    estimate would: by default they are taken as they are.
+    """
+    known = ~np.isnan(pool.confidence)
+    passport: Json = {
+        "used": GIVEN,
+        "known": int(known.sum()),
+        "distinct": len(np.unique(pool.confidence[known])),
+        "skill": None,
+        "agreement": None,
+    }
+    wish = job.spec.confidence
+    trusts_given = wish == "given" or (
+        wish == "auto" and isinstance(job.spec.teacher, FewShotTeacher)
+    )
+    folder = _base_model(job)
+    labels = np.unique(pool.labels)
+    if trusts_given or folder is None or len(pool) < FEWEST or len(labels) < 2:
+        return {"confidence": passport, "estimated_confidence": None}
+    estimate = _estimate(job, pool, folder)
+    passport |= {
+        "used": ESTIMATED if wish == ESTIMATED else choose_confidence(pool, estimate),
+        "skill": estimate.skill,
+        "agreement": estimate.agreement,
+    }
+    return {"confidence": passport, "estimated_confidence": _store(job.artifacts, estimate.values)}
+
+
+def confidence_of(artifacts: ArtifactStore, given: FloatArray, label_output: Json) -> FloatArray:
+    """[N], what the passport says to read of a pool with these given confidences."""
+    used = label_output.get("confidence", {}).get("used", GIVEN)
+    if used == GIVEN:
+        return given
+    if used == ESTIMATED:
+        with artifacts.open(label_output["estimated_confidence"]) as file:
+            estimated: FloatArray = np.load(file, allow_pickle=False)
+        return estimated
+    return np.full_like(given, np.nan)
+
+
+def _base_model(job: Job) -> Path | None:
+    """The offline encoder's folder, or None where the operator does not allow it."""
+    source = ModelSource(job.models_dir, job.assignment.allowed_models)
+    try:
+        return locate(OFFLINE_MODEL, revision=None, source=source)
+    except ModelNotAllowed:
+        return None
+
+
+def _estimate(job: Job, pool: Pool, folder: Path) -> ConfidenceEstimate:
+    # Imported here: torch takes seconds, and most jobs estimate nothing.
+    from llkd.teachers.local_embedder import LocalEmbedder
+
+    vectors = LocalEmbedder.from_folder(folder).embed(pool.texts)[:, -1]
+    return estimate_confidence(vectors, pool, seed=job.spec.training.seed)
+
+
+def _store(artifacts: ArtifactStore, values: FloatArray) -> str:
+    path = artifacts.scratch_path(".npy")
+    with path.open("wb") as file:
+        np.save(file, values, allow_pickle=False)
+    return artifacts.put(path)
