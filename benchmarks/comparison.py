@@ -1,8 +1,10 @@
 """Strategies side by side: scores with their spread, and paired differences with an interval."""
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import mean, stdev
+from typing import Any
 
 import numpy as np
 
@@ -29,6 +31,8 @@ class Result:
     """One line of the results' file: a strategy on a setting with a seed.
 
     Attributes:
+        limit: of the pool, as asked; `pool` is what was left to learn from.
+        student, training: what was asked of every strategy beside its own.
         macro_f1, accuracy: in [0, 1], on gold.
         differences: by reference, for those that were run.
     """
@@ -36,6 +40,9 @@ class Result:
     setting: str
     teacher: str
     split: str
+    limit: int | None
+    student: dict[str, Any]
+    training: dict[str, Any]
     seed: int
     strategy: str
     classes: int
@@ -56,9 +63,10 @@ class Result:
     differences: dict[str, Difference]
 
     @property
-    def place(self) -> tuple[str, str, str]:
+    def place(self) -> tuple[str, ...]:
         """What must be equal for two results to be of one setting."""
-        return self.setting, self.teacher, self.split
+        asked = (self.limit, self.student, self.training)
+        return self.setting, self.teacher, self.split, json.dumps(asked, sort_keys=True)
 
 
 def score(predicted: IntArray, gold: IntArray, *, classes: int) -> tuple[float, float]:
@@ -93,17 +101,9 @@ def compare(
 
 def as_markdown(results: Sequence[Result]) -> str:
     """A table a setting, then LLKD's mean differences over the settings."""
-    settings = dict.fromkeys((each.setting, each.teacher, each.pool) for each in results)
-    parts = []
-    for setting, teacher, pool in settings:
-        of_setting = [
-            each
-            for each in results
-            if (each.setting, each.teacher, each.pool) == (setting, teacher, pool)
-        ]
-        parts.append(_setting_table(of_setting))
-    parts.append(_summary(results))
-    return "\n\n".join(parts)
+    places = dict.fromkeys(each.place for each in results)
+    tables = [_setting_table([each for each in results if each.place == at]) for at in places]
+    return "\n\n".join([*tables, _summary(results)])
 
 
 def _setting_table(results: Sequence[Result]) -> str:
@@ -113,7 +113,7 @@ def _setting_table(results: Sequence[Result]) -> str:
     told = f"{100 * mean(known):.1f} % right" if known else "accuracy unknown"
     lines = [
         f"**{first.setting}** ({first.classes} classes, teacher {first.teacher}, {told}; pool "
-        f"{first.pool:,}, {first.split} {first.test:,}; seeds {seeds})",
+        f"{first.pool:,}, {first.split} {first.test:,}; seeds {seeds}{_asked(first)})",
         "",
         "| strategy | macro-F1 | accuracy | LLKD minus it (95 %) | unique | gradient samples "
         "| steps | forwards | seconds |",
@@ -132,6 +132,11 @@ def _setting_table(results: Sequence[Result]) -> str:
             f"| {mean(each.seconds for each in same):,.0f} |"
         )
     return "\n".join(lines)
+
+
+def _asked(result: Result) -> str:
+    asked = result.student | result.training
+    return "; " + ", ".join(f"{name} {value}" for name, value in asked.items()) if asked else ""
 
 
 def _difference(results: Sequence[Result], strategy: str) -> str:
@@ -176,7 +181,6 @@ def _summary(results: Sequence[Result]) -> str:
 
 def _pairs(results: Sequence[Result], strategy: str) -> list[tuple[Result, Result]]:
     """LLKD's and the rival's result of the same setting and seed."""
-
     llkd = {(each.place, each.seed): each for each in results if each.strategy == "llkd"}
     return [
         (llkd[each.place, each.seed], each)

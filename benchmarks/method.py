@@ -22,6 +22,7 @@ from benchmarks.gold_folder import NotAFolderOfOurs
 from benchmarks.machine import describe_machine
 from benchmarks.pseudo_labels import TeacherChoice, load_setting
 from benchmarks.strategies import QUICK, STRATEGIES, Run, run_strategy
+from llkd.specs import StudentSpec
 
 QUICK_POOL = 1000
 QUICK_TEST = 500
@@ -73,7 +74,14 @@ def measure_unit(folder: Path, seed: int, options: argparse.Namespace) -> list[R
     runs: list[Run] = []
     for strategy in sorted(options.strategies, key=lambda name: name != "llkd"):
         llkd = next((run for run in runs if run.strategy == "llkd"), None)
-        run = run_strategy(strategy, setting, seed=seed, llkd=llkd, overrides=options.training)
+        run = run_strategy(
+            strategy,
+            setting,
+            seed=seed,
+            llkd=llkd,
+            student_spec=options.student,
+            overrides=options.training,
+        )
         print(
             f"  {folder.name} {seed} {strategy}: "
             f"{100 * score(run.predicted, setting.test_gold, classes=len(setting.labels))[0]:.1f} "
@@ -93,6 +101,9 @@ def measure_unit(folder: Path, seed: int, options: argparse.Namespace) -> list[R
                 setting=setting.name,
                 teacher=str(options.teacher),
                 split=options.split,
+                limit=options.limit,
+                student=options.student.model_dump(exclude_defaults=True),
+                training=options.training,
                 seed=seed,
                 classes=classes,
                 test=len(setting.test_gold),
@@ -131,6 +142,12 @@ def _options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--split", default="test", help="what scores: test or validation")
     parser.add_argument(
         "--training", type=json.loads, default={}, help="fields of `training`, for all strategies"
+    )
+    parser.add_argument(
+        "--student",
+        type=StudentSpec.model_validate_json,
+        default="{}",
+        help="fields of `student`, for all strategies",
     )
     parser.add_argument("--processes", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--quick", action="store_true", help="small, one seed: some minutes")

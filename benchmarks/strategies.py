@@ -103,15 +103,21 @@ QUICK = ("llkd", "all, 3 epochs", "class_confidence, LLKD's steps", "random, LLK
 
 
 def run_strategy(
-    name: str, setting: Setting, *, seed: int, llkd: Run | None, overrides: dict[str, object]
+    name: str,
+    setting: Setting,
+    *,
+    seed: int,
+    llkd: Run | None,
+    student_spec: StudentSpec,
+    overrides: dict[str, object],
 ) -> Run:
-    """Train a student of the default make and let it answer the test texts."""
+    """Train a student and let it answer the test texts."""
     selection, training = STRATEGIES[name](llkd)
     training = training.model_copy(update={"seed": seed, "device": "cpu", **overrides})
     spec = DistillationSpec(
         labels=tuple(Label(name=label) for label in setting.labels),
         teacher=ProvidedTeacher(),
-        student=StudentSpec(),
+        student=student_spec,
         selection=selection,
         training=training,
     )

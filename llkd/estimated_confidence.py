@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from llkd.types import FloatArray, IntArray, Pool
 
+Vectors = NDArray[np.float32] | NDArray[np.float64]
 Used = Literal["given", "estimated", "none"]
 
 FOLDS = 5
@@ -49,7 +51,7 @@ class ConfidenceEstimate:
     agreement: float | None
 
 
-def estimate_confidence(vectors: FloatArray, pool: Pool, *, seed: int) -> ConfidenceEstimate:
+def estimate_confidence(vectors: Vectors, pool: Pool, *, seed: int) -> ConfidenceEstimate:
     """Cross-validate a logistic regression from text vectors to pseudo-labels.
 
     Args:
@@ -58,11 +60,13 @@ def estimate_confidence(vectors: FloatArray, pool: Pool, *, seed: int) -> Confid
         seed: equal seeds divide the pool equally.
     """
     fold = _stratified_folds(pool, seed=seed)
+    # By lot: a file may have its classes one after another.
+    order = np.random.default_rng([seed, 1]).permutation(len(pool))
     probabilities = np.zeros((len(pool), pool.class_count))
     for number in range(FOLDS):
         out = fold == number
         if out.any():
-            fitted_on = np.flatnonzero(~out)[:_MOST_FITTED]
+            fitted_on = order[~out[order]][:_MOST_FITTED]
             probabilities[out] = _predict(
                 vectors[fitted_on], pool.labels[fitted_on], vectors[out], pool.class_count
             )
@@ -97,9 +101,7 @@ def _stratified_folds(pool: Pool, *, seed: int) -> IntArray:
     return fold
 
 
-def _predict(
-    vectors: FloatArray, labels: IntArray, asked: FloatArray, class_count: int
-) -> FloatArray:
+def _predict(vectors: Vectors, labels: IntArray, asked: Vectors, class_count: int) -> FloatArray:
     """[M, K]; a class that was not fitted on has the probability 0."""
     probabilities = np.zeros((len(asked), class_count))
     seen = np.unique(labels)

@@ -15,7 +15,7 @@ from llkd.model_card import CARD, ModelCard, render_card
 from llkd.model_folder import CONFIG
 from llkd.predictor_manifest import MANIFEST, MODEL, TOKENIZER, Manifest, write_manifest
 from llkd.students.encoder import WEIGHTS, EncoderClassifier
-from llkd.students.tokens import TextReader
+from llkd.tokens import TextReader
 from llkd.types import FloatArray
 
 # All of an exported model; anything more would be served, copied and trusted for ever.

@@ -9,7 +9,7 @@ import torch
 
 from llkd.calibration import softmax
 from llkd.students.encoder import DESCRIPTION, EncoderClassifier
-from llkd.students.tokens import TextReader
+from llkd.tokens import TextReader
 from llkd.types import FloatArray
 
 

@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 from tokenizers import Tokenizer
 
-from llkd.students.tokens import CHARACTERS_A_TOKEN
+from llkd.tokens import CHARACTERS_A_TOKEN
 from llkd.types import IntArray
 
 

@@ -104,6 +104,12 @@ class StudentSpec(Spec):
     max_length: int = Field(
         default=256, ge=8, le=8192, description="Tokens read of a text; longer ones are cut."
     )
+    trainable: Literal["top", "all"] = Field(
+        default="top",
+        description="What learns beside the head: the top third of the layers, at half the cost "
+        "of an update and a third of a checkpoint, or all of them, which want a lower "
+        "`learning_rate`.",
+    )
 
 
 Momentum = Annotated[

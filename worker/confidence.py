@@ -17,6 +17,7 @@ GIVEN = "given"
 ESTIMATED = "estimated"
 # Fewer texts cannot be cross-validated to any purpose.
 FEWEST = 50
+TEXTS_AT_ONCE = 512
 
 
 def make_passport(job: Job, pool: Pool) -> Json:
@@ -75,8 +76,16 @@ def _estimate(job: Job, pool: Pool, folder: Path) -> ConfidenceEstimate:
     # Imported here: torch takes seconds, and most jobs estimate nothing.
     from llkd.teachers.local_embedder import LocalEmbedder
 
-    vectors = LocalEmbedder.from_folder(folder).embed(pool.texts)[:, -1]
-    return estimate_confidence(vectors, pool, seed=job.spec.training.seed)
+    embedder = LocalEmbedder.from_folder(folder)
+    parts = []
+    for start in range(0, len(pool), TEXTS_AT_ONCE):
+        # Three depths of float64 for a whole pool would not fit; the last one in float32 does.
+        vectors = embedder.embed(pool.texts[start : start + TEXTS_AT_ONCE])[:, -1]
+        parts.append(vectors.astype(np.float32))
+        # Nothing more of the stage is done, but whoever supervises hears that we live.
+        job.progress.advance(job.progress.units_done)
+        job.stop.check()
+    return estimate_confidence(np.concatenate(parts), pool, seed=job.spec.training.seed)
 
 
 def _store(artifacts: ArtifactStore, values: FloatArray) -> str:

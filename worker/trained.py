@@ -11,7 +11,7 @@ from llkd.students.base import Student
 from llkd.students.encoder import EncoderClassifier
 from llkd.students.encoder_student import EncoderStudent
 from llkd.students.factory import choose_device
-from llkd.students.tokens import TextReader
+from llkd.tokens import TextReader
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from sqlalchemy.orm import Session
 
 from app.jobs.errors import LabelsNotReady
 from app.jobs.schemas import JobCreate, JobReplay
-from app.jobs.view import tell_whole_request
+from app.jobs.view import REPLAYABLE, tell_whole_request
 from core.db.repositories.jobs import JobRepository
 from core.db.repositories.stages import StageRepository
 from core.errors import ErrorItem, ValidationFailed
@@ -33,7 +33,7 @@ def whole_request(session: Session, tenant: TenantId, replay: JobReplay) -> JobC
     base = JobCreate.model_validate(tell_whole_request(row))
     changes = {
         name: value
-        for name in ("name", "confidence", "student", "selection", "training")
+        for name in ("name", *REPLAYABLE)
         if (value := getattr(replay, name)) is not None
     }
     if replay.selection is not None and replay.selection.kind != base.selection.kind:

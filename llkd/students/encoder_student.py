@@ -19,8 +19,8 @@ from llkd.students.encoder import (
     weights_of,
 )
 from llkd.students.optimizer import build_optimizer
-from llkd.students.tokens import TextReader, TokenRows
 from llkd.students.training_files import RandomState, digest_of, read_training, write_training
+from llkd.tokens import TextReader, TokenRows
 from llkd.types import Classified, FloatArray, IntArray
 
 # Longer gradients are cut: one odd text must not undo a hundred steps.

@@ -11,7 +11,7 @@ from llkd.specs import StudentSpec, TrainingSpec
 from llkd.students.base import Student
 from llkd.students.encoder import EncoderClassifier
 from llkd.students.encoder_student import EncoderStudent
-from llkd.students.tokens import TextReader
+from llkd.tokens import TextReader
 
 # The top third of the layers learns (MiniLM: 2 of 6; RoBERTa: 4 of 12): an update then
 # costs half and a checkpoint a third of what all layers would. The prototypes behind the
@@ -42,7 +42,8 @@ def build_student(
         # are not, and it costs a few per cent.
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     model = EncoderClassifier.from_base(folder, class_count=class_count, seed=training.seed)
-    model.train_top(_LEARNING_SHARE)
+    if spec.trainable == "top":
+        model.train_top(_LEARNING_SHARE)
     return EncoderStudent(
         model,
         TextReader(folder, max_length=spec.max_length),

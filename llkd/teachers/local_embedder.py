@@ -10,7 +10,7 @@ from transformers import AutoModel, PreTrainedModel
 
 from llkd.model_folder import token_limit
 from llkd.side_by_side import side_by_side
-from llkd.students.tokens import TextReader, TokenRows
+from llkd.tokens import TextReader, TokenRows
 from llkd.types import FloatArray
 
 # Sentence encoders are trained on short texts; the first 256 tokens say what a text is about.

@@ -86,11 +86,13 @@ class TestDemo:
         script = ScriptedService()
         assert run(script, monkeypatch, tmp_path) == 0
         assert [spec["selection"]["kind"] for spec in script.specs] == ["llkd", "all"]
-        assert {spec["dataset_id"] for spec in script.specs} == {"ds_1"}
-        assert {spec["evaluation"]["dataset_id"] for spec in script.specs} == {"ds_2"}
+        first, second = script.specs
+        assert (first["dataset_id"], first["evaluation"]["dataset_id"]) == ("ds_1", "ds_2")
+        assert second["from_job"] == "job_1"
+        assert second["training"] == first["training"]
         shown = capsys.readouterr().out
         for expected in (
-            "1,200 of 3,200 teacher answers",
+            "first one's 1,200 answers",
             "student, all ",
             "8.0 points above",
             "→ refund 0.90",

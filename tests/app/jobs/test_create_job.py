@@ -40,7 +40,12 @@ class TestCreateJob:
         assert request["name"] == "model"
         assert (request["training"]["epochs"], request["training"]["max_steps"]) == (6, None)
         assert request["training"]["seed"] == 42
-        assert request["student"] == {"model": "minilm", "revision": None, "max_length": 256}
+        assert request["student"] == {
+            "model": "minilm",
+            "revision": None,
+            "max_length": 256,
+            "trainable": "top",
+        }
         assert request["selection"]["kind"] == "llkd"
         assert request["selection"]["momentum"] is None
         assert request["budget"] == {

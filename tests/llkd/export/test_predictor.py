@@ -18,7 +18,7 @@ from llkd.predictor import (
     Predictor,
     batches_by_length,
 )
-from llkd.students.tokens import CHARACTERS_A_TOKEN
+from llkd.tokens import CHARACTERS_A_TOKEN
 from tests.llkd.export.conftest import MAX_LENGTH, TEXTS
 
 MANY = [*TEXTS, "", "word1 " * 200, "refund", "never seen", "日本語"] * 2

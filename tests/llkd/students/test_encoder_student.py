@@ -1,6 +1,7 @@
 """A student predicts, learns, and can be put down and taken up."""
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -341,6 +342,23 @@ class TestBuildStudent:
                 class_count=3,
                 source=source,
             )
+
+    @pytest.mark.parametrize(("trainable", "changes"), [("top", False), ("all", True)])
+    def test_the_lower_layers_learn_if_they_are_asked_to(
+        self, source: ModelSource, trainable: Literal["top", "all"], changes: bool
+    ) -> None:
+        student = build_student(
+            StudentSpec(model=TINY, max_length=32, trainable=trainable),
+            TrainingSpec(device="cpu"),
+            class_count=3,
+            source=source,
+        )
+        assert isinstance(student, EncoderStudent)
+        before = weights_of(student._model)
+        learn(student)
+        after = weights_of(student._model)
+        lowest = "backbone.embeddings.word_embeddings.weight"
+        assert torch.equal(before[lowest], after[lowest]) is not changes
 
     def test_a_gpu_that_is_not_there_is_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(torch.cuda, "is_available", lambda: False)

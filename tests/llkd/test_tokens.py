@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from llkd.students.tokens import TextReader, TokenRows
+from llkd.tokens import TextReader, TokenRows
 
 
 @pytest.fixture
