@@ -119,15 +119,16 @@ def _provided(file: Path, task: Task, *, seed: int, limit: int | None) -> Pool:
     except OSError as error:
         raise NotAFolderOfOurs(f"{file}: {error.strerror}") from error
     for number, line in enumerate(lines, start=1):
-        entry = json.loads(line)
-        place = places.get(label_key(entry["label"] or ""))
+        try:
+            entry = json.loads(line)
+            text, label, known = entry["text"], entry["label"], entry.get("confidence")
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise NotAFolderOfOurs(f"{file}, line {number}: {error!r}") from error
+        place = places.get(label_key(str(label)))
         if place is None:
-            raise NotAFolderOfOurs(
-                f"{file}, line {number}: label {entry['label']!r} is not declared"
-            )
-        if entry["text"] not in held_back:
-            known = entry.get("confidence")
-            entries.append((entry["text"], place, float("nan") if known is None else known))
+            raise NotAFolderOfOurs(f"{file}, line {number}: label {label!r} is not declared")
+        if text not in held_back:
+            entries.append((text, place, float("nan") if known is None else known))
     random.Random(seed).shuffle(entries)
     entries = entries[:limit]
     labels: IntArray = np.array([entry[1] for entry in entries])

@@ -31,8 +31,6 @@ from llkd.training_plan import TrainingPlan
 from llkd.types import IntArray
 
 _AT_ONCE = 512
-# Passes that a budget in steps always ends before.
-_MANY_PASSES = 1000
 
 
 @dataclass(frozen=True)
@@ -77,8 +75,7 @@ def _as_many_steps(selection_of: Callable[[Run], SelectionSpec]) -> Strategy:
 
     def choose(llkd: Run | None) -> tuple[SelectionSpec, TrainingSpec]:
         assert llkd is not None, "LLKD is run first"
-        steps = max(1, llkd.steps)
-        training = TrainingSpec(epochs=_MANY_PASSES, max_steps=steps, early_stopping=False)
+        training = TrainingSpec(max_steps=max(1, llkd.steps), early_stopping=False)
         return selection_of(llkd), training
 
     return choose
@@ -113,7 +110,8 @@ def run_strategy(
 ) -> Run:
     """Train a student and let it answer the test texts."""
     selection, training = STRATEGIES[name](llkd)
-    training = training.model_copy(update={"seed": seed, "device": "cpu", **overrides})
+    asked = {**training.model_dump(), "seed": seed, "device": "cpu", **overrides}
+    training = TrainingSpec.model_validate(asked)
     spec = DistillationSpec(
         labels=tuple(Label(name=label) for label in setting.labels),
         teacher=ProvidedTeacher(),

@@ -15,9 +15,9 @@ def side_by_side(
 ) -> Iterator[Result]:
     """Do the work of each batch; results come in the batches' order.
 
-    A small encoder's matrices are too small to be shared out well: two cores embed about
-    1.35 times as many texts with a batch each as with one batch between them. It also makes
-    a result independent of how many threads there are, to the last bit.
+    A small encoder's matrices are too small to be shared out well: cores do more with a
+    batch each than with one batch between them. It also makes a result independent of how
+    many threads there are, to the last bit.
 
     Torch's modes, `inference_mode` and `autocast` among them, belong to a thread: `work`
     has to enter them itself. On a GPU the batches are done one after another.

@@ -133,8 +133,8 @@ class LlkdSelection(Spec):
     momentum: Momentum = None
     ragged: bool = Field(
         default=False,
-        description="Learn from what is kept of a batch at once, however few, as the paper's "
-        "loop does; by default kept texts wait until `batch_size` of them make one step.",
+        description="Learn from what is kept of a batch at once, however few; by default kept "
+        "texts wait until `batch_size` of them make one step.",
     )
 
 

@@ -5,10 +5,11 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from core.db.base import db_now
-from core.db.tables import DatasetRow, JobRow
+from core.db.base import EPOCH, db_now
+from core.db.repositories.models import ModelRepository, NewModel
+from core.db.tables import DatasetRow, JobRow, JobStageRow
 from core.ids import TenantId, new_dataset_id, new_job_id
-from core.lifecycle import JobState, Queue
+from core.lifecycle import JobState, Queue, Stage
 
 TENANT = TenantId("default")
 LEASE = timedelta(seconds=30)
@@ -59,3 +60,26 @@ def make_job(session: Session, *, state: JobState = JobState.QUEUED, **given: An
     session.flush()
     session.refresh(job)
     return job
+
+
+def make_stage(session: Session, job: JobRow, stage: Stage, **output: str | None) -> None:
+    """A stage that is done and left this."""
+    session.add(
+        JobStageRow(job_id=job.id, stage=stage.value, attempt=1, output=output, started_at=EPOCH)
+    )
+    session.flush()
+
+
+def make_model(session: Session, job: JobRow, artifact: str) -> None:
+    """The model that the job made, one byte large."""
+    new = NewModel(
+        name="tickets",
+        job_id=job.id,
+        artifact=artifact,
+        labels=["a", "b"],
+        base_model="minilm",
+        metrics={},
+        export={},
+        size_bytes=1,
+    )
+    ModelRepository(session).register(TENANT, new)

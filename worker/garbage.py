@@ -12,14 +12,15 @@ from worker.durability import OUTAGE
 
 log = structlog.get_logger(__name__)
 
-# A file is stored before the row that names it is written, and an outage of the database
-# may keep the two apart for hours.
+# For how long a file stays after it was stored, and after the last row that names it was
+# deleted. It is stored before its row is written, and an outage of the database may keep
+# the two apart for hours.
 GRACE = timedelta(days=1)
 EVERY = timedelta(hours=1)
 
 
 class GarbageCollector:
-    """Deletes the files of deleted datasets and models a day after they were last stored."""
+    """Deletes the files of datasets and models a day after these were deleted."""
 
     def __init__(self, database: Database, artifacts: ArtifactStore) -> None:
         self._database = database
@@ -36,7 +37,7 @@ class GarbageCollector:
         # Listed first: what is stored from here on is not among the candidates.
         candidates = self._artifacts.older_than(GRACE)
         with self._database.read() as session:
-            used = find_references(session)
+            used = find_references(session, grace=GRACE)
         kept = set(used.files)
         for tree in used.trees:
             kept |= {tree, *self._artifacts.members(tree).values()}

@@ -205,7 +205,7 @@ class IdempotencyInProgress(ServiceError):
 
 
 class QuotaExceeded(ServiceError):
-    """The tenant's datasets and models would take more than allowed (LLKD_MAX_TENANT_BYTES)."""
+    """With it, the tenant's datasets and models would be over LLKD_MAX_TENANT_BYTES."""
 
     status = 413
     code = "quota-exceeded"

@@ -96,11 +96,13 @@ def check_files(body: JobCreate, datasets: Datasets, artifacts: ArtifactStore) -
     return facts
 
 
-def most_steps(body: JobCreate, rows: int) -> int:
-    """Optimizer steps if every text is trained on in every epoch."""
-    epochs = body.resolved().training.epochs
-    assert epochs is not None
-    return math.ceil(rows / body.training.batch_size) * epochs
+def most_steps(body: JobCreate, rows: int, *, share: float = 1.0) -> int:
+    """Optimizer steps if this share of the texts is trained on in every epoch, within
+    `max_steps`."""
+    training = body.resolved().training
+    assert training.epochs is not None
+    steps = math.ceil(rows / training.batch_size) * training.epochs
+    return max(1, min(round(steps * share), training.max_steps or steps))
 
 
 def _find(session: Session, tenant: TenantId, dataset_id: str, *, pointer: str) -> DatasetRow:

@@ -24,7 +24,7 @@ from llkd.specs import ClassConfidenceSelection, ProvidedTeacher, RandomSelectio
 BYTES_A_TOKEN = 4.0
 FEWEST_BYTES_A_TOKEN = 1.5
 SPECIAL_TOKENS = 2
-# Gradient samples as a share of what is seen, as measured; docs/method.md says where.
+# Gradient samples as a share of what is seen: rough, from trials on a few sets.
 USUAL_SHARE = {
     "all": 1.0,
     "llkd": 0.3,
@@ -71,7 +71,7 @@ class EstimateRead(Told):
         description="Null until a job with this student and teacher has finished here."
     )
     steps: Range = Field(
-        description="Optimizer steps. Low: training stops at its first chance; high: every text "
+        description="Optimizer steps. Low: training stops after one pass; high: every text "
         "is trained on in every epoch."
     )
 
@@ -127,14 +127,11 @@ def _tokens(body: JobCreate, *, calls: int, size: int) -> Range:
 
 
 def _steps(body: JobCreate, rows: int) -> Range:
-    training = body.training
-    assert training.epochs is not None, "resolved"
-    most = checks.most_steps(body, rows)
-    expected = max(1, round(most * _expected_share(body.selection)))
-    if training.max_steps is not None:
-        most, expected = min(most, training.max_steps), min(expected, training.max_steps)
-    low = max(1, expected // training.epochs) if training.early_stopping else expected
-    return Range(low=low, expected=expected, high=most)
+    share = _expected_share(body.selection)
+    expected = checks.most_steps(body, rows, share=share)
+    one_pass = max(1, round(share * rows / body.training.batch_size))
+    low = min(one_pass, expected) if body.training.early_stopping else expected
+    return Range(low=low, expected=expected, high=checks.most_steps(body, rows))
 
 
 def _expected_share(selection: SelectionSpec) -> float:

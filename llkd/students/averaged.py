@@ -6,6 +6,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from llkd.errors import CheckpointDamaged
+
 
 class AveragedWeights:
     """a_t = d_t a_{t-1} + (1 - d_t) w_t with d_t = min(.99, (1 + t) / (5 + t)).
@@ -51,7 +53,13 @@ class AveragedWeights:
         return self._average | {"steps": torch.tensor(self._steps)}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Set what `state` returned for a model of the same make."""
+        """Set what `state` returned for a model of the same make.
+
+        Raises:
+            CheckpointDamaged: it is of another make; nothing was changed.
+        """
+        if state.keys() != self._average.keys() | {"steps"}:
+            raise CheckpointDamaged("these averaged weights are another student's, or missing")
         self._steps = int(state["steps"])
         for name, average in self._average.items():
             average.copy_(state[name])

@@ -134,10 +134,11 @@ class EncoderStudent:
             CheckpointDamaged: it was written by a student of another kind.
         """
         saved = read_training(folder)
+        # First: it refuses a student of another kind before anything is changed.
+        self._averaged.restore(saved.average)
         put_learned_weights(self._model, saved.weights)
         groups = self._optimizer.state_dict()["param_groups"]
         self._optimizer.load_state_dict({"state": saved.moments, "param_groups": groups})
-        self._averaged.restore(saved.average)
         self._random.states = saved.random
         self._best = saved.best
 

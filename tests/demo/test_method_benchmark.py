@@ -180,6 +180,13 @@ class TestLoadSetting:
         with pytest.raises(NotAFolderOfOurs, match=r"line 1: label 'c'"):
             load_setting(folder, PROVIDED, split="test", seed=1, limit=None)
 
+    @pytest.mark.parametrize("line", ["{", "[]", '{"text": "x"}'])
+    def test_a_line_that_is_no_answer_is_told(self, tmp_path: Path, line: str) -> None:
+        folder = make_folder(tmp_path)
+        (folder / "teacher.jsonl").write_text(line + "\n", encoding="utf-8")
+        with pytest.raises(NotAFolderOfOurs, match="line 1"):
+            load_setting(folder, PROVIDED, split="test", seed=1, limit=None)
+
 
 class TestMeasureUnit:
     def test_strategies_learn_from_one_pool_and_are_compared(self, tmp_path: Path) -> None:

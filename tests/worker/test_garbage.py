@@ -1,7 +1,7 @@
 """What nothing points at goes after a day, and nothing else ever does."""
 
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -9,10 +9,11 @@ import pytest
 from core.artifacts import ArtifactDamaged, ArtifactStore
 from core.db.session import Database
 from core.lifecycle import JobState, Stage
-from tests.core.repositories.test_references import make_model, make_stage
-from tests.factories import make_dataset, make_job
+from tests.factories import make_dataset, make_job, make_model, make_stage
 from worker.drain import Drain
 from worker.garbage import GarbageCollector
+
+LONG_AGO = datetime.now(UTC) - timedelta(days=2)
 
 
 @pytest.fixture
@@ -45,9 +46,14 @@ class TestCollecting:
                 session,
                 rows_artifact=deleted,
                 issues_artifact=issues,
-                deleted_at=datetime.now(UTC),
+                deleted_at=LONG_AGO,
             )
-            job = make_job(session, state=JobState.SUCCEEDED, dataset_id=dataset.id)
+            job = make_job(
+                session,
+                state=JobState.SUCCEEDED,
+                dataset_id=dataset.id,
+                finished_at=LONG_AGO,
+            )
             make_stage(session, job, Stage.TRAIN, student=student)
             make_model(session, job, model)
         make_everything_old(store)

@@ -1,12 +1,14 @@
 """Which stored files some row still points at."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from core.db.base import db_now
 from core.db.tables import DatasetRow, JobRow, JobStageRow, ModelRow
-from core.lifecycle import TERMINAL, Stage
+from core.lifecycle import Stage
 
 # The keys of a stage's output that name an artifact: single files, and trees of files.
 _FILES = {Stage.LABEL: ("labels", "evaluation_labels", "estimated_confidence")}
@@ -21,29 +23,32 @@ class References:
     trees: frozenset[str]
 
 
-def find_references(session: Session) -> References:
+def find_references(session: Session, *, grace: timedelta) -> References:
     """All that must stay: whatever is not deleted, and what running jobs build on.
 
     The labels of a finished job live as long as its dataset, its student as long as the
-    model that it became.
+    model that it became. What was deleted, or ended, less than the grace ago counts as if
+    it had not been: a reader or a backup may have found it just before.
     """
+    since = db_now(-grace.total_seconds())
+    has_dataset = or_(DatasetRow.deleted_at.is_(None), DatasetRow.deleted_at > since)
+    has_model = or_(ModelRow.deleted_at.is_(None), ModelRow.deleted_at > since)
+    under_way = or_(JobRow.finished_at.is_(None), JobRow.finished_at > since)
     files: set[str] = set()
     for row in session.execute(
-        select(DatasetRow.rows_artifact, DatasetRow.issues_artifact).where(
-            DatasetRow.deleted_at.is_(None)
-        )
+        select(DatasetRow.rows_artifact, DatasetRow.issues_artifact).where(has_dataset)
     ):
         files.update(row)
-    trees = set(session.scalars(select(ModelRow.artifact).where(ModelRow.deleted_at.is_(None))))
+    trees = set(session.scalars(select(ModelRow.artifact).where(has_model)))
     outputs = (
         select(JobStageRow.stage, JobStageRow.output)
         .join(JobRow, JobRow.id == JobStageRow.job_id)
         .join(DatasetRow, DatasetRow.id == JobRow.dataset_id)
     )
-    living = outputs.where(DatasetRow.deleted_at.is_(None), JobStageRow.stage.in_(_FILES))
+    living = outputs.where(has_dataset, JobStageRow.stage.in_(_FILES))
     for stage, output in session.execute(living):
         files.update(output[key] for key in _FILES[Stage(stage)] if output.get(key))
-    active = outputs.where(JobRow.state.not_in(TERMINAL), JobStageRow.stage.in_(_TREES))
+    active = outputs.where(under_way, JobStageRow.stage.in_(_TREES))
     for stage, output in session.execute(active):
         trees.update(output[key] for key in _TREES[Stage(stage)])
     return References(frozenset(files), frozenset(trees))

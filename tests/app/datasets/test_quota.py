@@ -13,8 +13,7 @@ from core.ids import TenantId
 from core.lifecycle import JobState
 from tests.app.conftest import BASE_URL
 from tests.app.datasets.files import COUNTED, TEXTS, csv_file, upload
-from tests.core.repositories.test_references import make_model
-from tests.factories import TENANT, make_dataset, make_job
+from tests.factories import TENANT, make_dataset, make_job, make_model
 
 QUOTA = 2**20
 

@@ -89,8 +89,9 @@ class TestReplay:
         second = client.post("/jobs", json=first["request"], headers=headers)
         assert second.status_code == 202, second.json()
         assert second.json()["id"] == first["id"]
-        other = {"from_job": first["id"], "selection": {"kind": "all"}}
-        assert client.post("/jobs", json=other, headers=headers).status_code in {409, 422}
+        other = body | {"selection": {"kind": "random"}}
+        refused = client.post("/jobs", json=other, headers=headers)
+        assert refused.json()["code"] == "idempotency-mismatch"
 
     def test_a_replay_can_be_replayed(
         self, client: TestClient, base: Json, database: Database, artifacts: ArtifactStore

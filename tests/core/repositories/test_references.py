@@ -1,44 +1,21 @@
 """A stored file is in use as long as something that is not deleted needs it."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
-from sqlalchemy.orm import Session
-
-from core.db.base import EPOCH
-from core.db.repositories.models import ModelRepository, NewModel
+from core.db.repositories.models import ModelRepository
 from core.db.repositories.references import References, find_references
 from core.db.session import Database
-from core.db.tables import JobRow, JobStageRow
 from core.lifecycle import JobState, Stage
-from tests.factories import TENANT, make_dataset, make_job
+from tests.factories import make_dataset, make_job, make_model, make_stage
 
+DAY = timedelta(days=1)
 NOW = datetime.now(UTC)
-
-
-def make_stage(session: Session, job: JobRow, stage: Stage, **output: str | None) -> None:
-    session.add(
-        JobStageRow(job_id=job.id, stage=stage.value, attempt=1, output=output, started_at=EPOCH)
-    )
-    session.flush()
-
-
-def make_model(session: Session, job: JobRow, artifact: str) -> None:
-    new = NewModel(
-        name="tickets",
-        job_id=job.id,
-        artifact=artifact,
-        labels=["a", "b"],
-        base_model="minilm",
-        metrics={},
-        export={},
-        size_bytes=1,
-    )
-    ModelRepository(session).register(TENANT, new)
+LONG_AGO = NOW - 2 * DAY
 
 
 def references_of(database: Database) -> References:
     with database.read() as session:
-        return find_references(session)
+        return find_references(session, grace=DAY)
 
 
 class TestReferences:
@@ -48,12 +25,12 @@ class TestReferences:
     def test_a_dataset_keeps_its_files_until_it_is_deleted(self, database: Database) -> None:
         with database.write() as session:
             make_dataset(session, rows_artifact="rows", issues_artifact="issues")
-            make_dataset(session, rows_artifact="gone", issues_artifact="gone", deleted_at=NOW)
+            make_dataset(session, rows_artifact="gone", issues_artifact="gone", deleted_at=LONG_AGO)
         assert references_of(database).files == {"rows", "issues"}
 
     def test_labels_go_with_the_dataset_of_their_job(self, database: Database) -> None:
         with database.write() as session:
-            for deleted_at in (None, NOW):
+            for deleted_at in (None, LONG_AGO):
                 dataset = make_dataset(
                     session, rows_artifact="r", issues_artifact="i", deleted_at=deleted_at
                 )
@@ -65,7 +42,8 @@ class TestReferences:
     def test_a_student_stays_while_its_job_is_under_way(self, database: Database) -> None:
         with database.write() as session:
             for state in JobState:
-                job = make_job(session, state=state)
+                ended = {"finished_at": LONG_AGO} if state.is_terminal else {}
+                job = make_job(session, state=state, **ended)
                 make_stage(session, job, Stage.TRAIN, student=f"student of a {state} job")
         assert references_of(database).trees == {
             "student of a queued job",
@@ -79,5 +57,20 @@ class TestReferences:
             make_model(session, deleted, "deleted")
             row = ModelRepository(session).by_job(deleted.id)
             assert row is not None
-            row.deleted_at = NOW
+            row.deleted_at = LONG_AGO
         assert references_of(database).trees == {"kept"}
+
+    def test_what_went_within_the_grace_stays_as_long(self, database: Database) -> None:
+        just = NOW - DAY / 2
+        with database.write() as session:
+            dataset = make_dataset(session, rows_artifact="r", issues_artifact="i", deleted_at=just)
+            job = make_job(session, state=JobState.FAILED, dataset_id=dataset.id, finished_at=just)
+            make_stage(session, job, Stage.LABEL, labels="labels")
+            make_stage(session, job, Stage.TRAIN, student="student")
+            make_model(session, job, "model")
+            row = ModelRepository(session).by_job(job.id)
+            assert row is not None
+            row.deleted_at = just
+        assert references_of(database) == References(
+            frozenset({"r", "i", "labels"}), frozenset({"student", "model"})
+        )

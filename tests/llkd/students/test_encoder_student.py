@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import AlbertConfig, AlbertModel
 
 from llkd.base_models import ModelSource
@@ -21,6 +22,7 @@ from llkd.students.encoder import (
 )
 from llkd.students.encoder_student import EncoderStudent
 from llkd.students.factory import build_student, choose_device
+from llkd.students.training_files import TRAINING
 from tests.llkd.conftest import TINY, MakeStudent
 from tests.llkd.tiny_bert import POSITIONS, make_pool
 
@@ -319,6 +321,20 @@ class TestAveraged:
         assert np.abs(averaged - newest).max() > 1e-4
         assert student.weights_sha256() == before
         assert np.array_equal(student.predict(texts).probabilities, newest)
+
+    def test_a_training_without_an_average_is_refused_and_changes_nothing(
+        self, make_student: MakeStudent, tmp_path: Path
+    ) -> None:
+        learned, other = make_student(), make_student(seed=2)
+        learn(learned)
+        learned.save_training(tmp_path)
+        tensors = load_file(tmp_path / TRAINING)
+        kept = {name: w for name, w in tensors.items() if not name.startswith("average.")}
+        save_file(kept, tmp_path / TRAINING)
+        before = other.weights_sha256()
+        with pytest.raises(CheckpointDamaged, match="average"):
+            other.restore_training(tmp_path)
+        assert other.weights_sha256() == before
 
     def test_learning_goes_on_from_the_weights_and_not_from_the_average(
         self, make_student: MakeStudent
