@@ -5,7 +5,7 @@ entry a row that was set aside. Both are Parquet with row groups of `ROW_GROUP`,
 page in the middle of millions costs one group, not the file.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,21 @@ def read_page(path: Path, *, offset: int, limit: int) -> list[dict[str, Any]]:
             start += size
             if start >= offset + limit:
                 break
+    return found
+
+
+def read_texts(path: Path, indices: Collection[int]) -> dict[int, str]:
+    """The texts at these places by place, reading only their row groups; others are left out."""
+    found: dict[int, str] = {}
+    with pq.ParquetFile(path) as file:
+        start = 0
+        for group in range(file.metadata.num_row_groups):
+            size = file.metadata.row_group(group).num_rows
+            wanted = sorted(index for index in indices if start <= index < start + size)
+            if wanted:
+                texts = file.read_row_group(group, columns=["text"]).column("text")
+                found |= {index: texts[index - start].as_py() for index in wanted}
+            start += size
     return found
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Self
 from uuid import uuid4
 
+from llkd.dynamics import Dynamics
 from llkd.errors import CheckpointDamaged
 from llkd.model_folder import sha256_of
 from llkd.students.base import Student
@@ -17,6 +18,7 @@ from llkd.types import Json
 
 MANIFEST = "MANIFEST.json"
 STATE = "state.json"
+DYNAMICS = "dynamics.npz"
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ def write_checkpoint(
     scratch.mkdir(parents=True)
     student.save_training(scratch)
     (scratch / STATE).write_text(json.dumps(state.to_json()), encoding="utf-8")
+    state.dynamics.save(scratch / DYNAMICS)
     manifest = json.dumps(_manifest(scratch), sort_keys=True).encode()
     for path in scratch.iterdir():
         _fsync(path)
@@ -91,7 +94,8 @@ def read_checkpoint(pointer: CheckpointPointer, *, student: Student) -> Training
         if sha256_of(path) != entry["sha256"]:
             raise CheckpointDamaged(f"{name} of {folder.name} has other content than was written")
     student.restore_training(folder)
-    return TrainingState.from_json(json.loads((folder / STATE).read_bytes()))
+    content = json.loads((folder / STATE).read_bytes())
+    return TrainingState.from_json(content, Dynamics.load(folder / DYNAMICS))
 
 
 def remove_checkpoint(pointer: CheckpointPointer) -> None:

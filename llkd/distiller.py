@@ -72,7 +72,7 @@ def distill(
         selector.restore(state.selector)
     for batch in _batches(pool, plan, state):
         _choose(student, pool, selector, batch, state=state)
-        loss = _learn(student, pool, plan, state=state)
+        loss = _learn(student, pool, selector, plan, state=state)
         score = _look(student, held_out, plan, state=state)
         state.advance(selector.state(), batches=plan.batches_an_epoch(pool))
         state.stopped = _reason_to_stop(selector, plan, state)
@@ -99,6 +99,7 @@ def _choose(
         answers = student.predict([pool.texts[i] for i in batch])
         uncertainty = normalized_entropy(answers.probabilities)
         state.count_forwards(answers)
+        state.dynamics.observe(batch, pool.labels[batch], answers.probabilities)
     selection = selector.select(
         Batch(batch, pool.labels[batch], pool.confidence[batch], uncertainty)
     )
@@ -108,7 +109,7 @@ def _choose(
 
 
 def _learn(
-    student: Student, pool: Pool, plan: TrainingPlan, *, state: TrainingState
+    student: Student, pool: Pool, selector: Selector, plan: TrainingPlan, *, state: TrainingState
 ) -> float | None:
     """Take an optimizer step for every full batch in the buffer; returns the newest loss.
 
@@ -122,12 +123,16 @@ def _learn(
         entries, state.buffer = state.buffer[:size], state.buffer[size:]
         index = np.array([entry[0] for entry in entries])
         rate = plan.learning_rate_at(state.counters.steps, fraction=plan.fraction(state, pool=pool))
-        loss = student.update(
+        learned = student.update(
             [pool.texts[i] for i in index],
             pool.labels[index],
             np.array([entry[1] for entry in entries]),
             learning_rate=rate,
         )
+        loss = learned.loss
+        if not selector.needs_uncertainty:
+            # Else the text was read when it was chosen.
+            state.dynamics.observe(index, pool.labels[index], learned.probabilities)
         state.count_update(index)
     return loss
 

@@ -39,6 +39,8 @@ class ConfidenceEstimate:
 
     Attributes:
         values: [N], the out-of-fold probability of each text's own pseudo-label, in [0, 1].
+        predicted: [N], the label with the highest one, in 0..K-1.
+        top: [N], that highest one.
         skill: (accuracy - majority) / (1 - majority), both against the pseudo-labels; 1 if
             the model repeats the teacher, 0 if it is no better than always saying the most
             frequent label.
@@ -47,6 +49,8 @@ class ConfidenceEstimate:
     """
 
     values: FloatArray
+    predicted: IntArray
+    top: FloatArray
     skill: float
     agreement: float | None
 
@@ -71,10 +75,17 @@ def estimate_confidence(vectors: Vectors, pool: Pool, *, seed: int) -> Confidenc
                 vectors[fitted_on], pool.labels[fitted_on], vectors[out], pool.class_count
             )
     values = probabilities[np.arange(len(pool)), pool.labels]
-    right = float((probabilities.argmax(axis=1) == pool.labels).mean())
+    predicted = probabilities.argmax(axis=1)
+    right = float((predicted == pool.labels).mean())
     majority = float(np.bincount(pool.labels).max() / len(pool))
     skill = (right - majority) / (1 - majority) if majority < 1 else 0.0
-    return ConfidenceEstimate(values, skill, _agreement(pool, values))
+    return ConfidenceEstimate(
+        values,
+        predicted=predicted,
+        top=probabilities.max(axis=1),
+        skill=skill,
+        agreement=_agreement(pool, values),
+    )
 
 
 def choose_confidence(pool: Pool, estimate: ConfidenceEstimate) -> Used:

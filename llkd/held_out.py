@@ -14,24 +14,33 @@ _MOST = 1000
 
 
 def split_held_out(pool: Pool, *, seed: int) -> tuple[Pool, Pool | None]:
-    """Split a pool into what is trained on and a confident slice that is not.
+    """The training pool, and the held-out one or None: see `find_held_out`."""
+    held = find_held_out(pool, seed=seed)
+    return pool.take(trained_places(pool, held)), pool.take(held) if len(held) else None
+
+
+def trained_places(pool: Pool, held: IntArray) -> IntArray:
+    """Places in the pool that are not held out, in order."""
+    return np.setdiff1d(np.arange(len(pool)), held)
+
+
+def find_held_out(pool: Pool, *, seed: int) -> IntArray:
+    """Places of a confident slice that is kept from training, in order.
 
     Of a random tenth, each class gives the half that its teacher is surest of: gold is not
     needed, and the teacher's mistakes are rarer there. The other half is trained on.
 
     Returns:
-        The training pool and the held-out one, or None where it would be too small.
+        None of them where the slice would be too small.
     """
     generator = np.random.default_rng([seed, len(pool)])
     looked_at = generator.permutation(len(pool))[: round(len(pool) * _SHARE)]
     held = np.concatenate([_surest_half(pool, looked_at, c) for c in range(pool.class_count)])
     if len(held) < _FEWEST:
-        return pool, None
+        return np.arange(0)
     if len(held) > _MOST:
         held = generator.permutation(held)[:_MOST]
-    held = np.sort(held)
-    trained = np.setdiff1d(np.arange(len(pool)), held)
-    return pool.take(trained), pool.take(held)
+    return np.sort(held)
 
 
 def held_out_score(probabilities: FloatArray, labels: IntArray) -> float:

@@ -6,6 +6,7 @@ from typing import Self
 
 import numpy as np
 
+from llkd.dynamics import Dynamics
 from llkd.types import BoolArray, Classified, IntArray, Json
 
 
@@ -36,6 +37,7 @@ class TrainingState:
 
     Attributes:
         used: [N], True for texts that were part of an optimizer step.
+        dynamics: what the student made of each text.
         epoch: pass under way, from 0.
         position: batches of this pass that were decided on.
         buffer: kept samples that wait for an optimizer step: index into the pool, weight.
@@ -53,6 +55,7 @@ class TrainingState:
     """
 
     used: BoolArray
+    dynamics: Dynamics
     epoch: int = 0
     position: int = 0
     buffer: list[tuple[int, float]] = field(default_factory=list)
@@ -71,7 +74,7 @@ class TrainingState:
 
     @classmethod
     def start(cls, pool_size: int) -> Self:
-        return cls(used=np.zeros(pool_size, dtype=np.bool_))
+        return cls(used=np.zeros(pool_size, dtype=np.bool_), dynamics=Dynamics(pool_size))
 
     @property
     def unique_used(self) -> int:
@@ -115,8 +118,11 @@ class TrainingState:
         return True
 
     def to_json(self) -> Json:
-        """As JSON whose floats survive exactly; the bitmap is packed, eight texts a byte."""
-        content = {name: value for name, value in vars(self).items() if name != "used"}
+        """All but the dynamics, as JSON whose floats survive exactly; the bitmap is packed,
+        eight texts a byte."""
+        content = {
+            name: value for name, value in vars(self).items() if name not in {"used", "dynamics"}
+        }
         content["counters"] = asdict(self.counters)
         content["buffer"] = [list(entry) for entry in self.buffer]
         content["looks"] = [list(entry) for entry in self.looks]
@@ -125,7 +131,7 @@ class TrainingState:
         return content
 
     @classmethod
-    def from_json(cls, content: Json) -> Self:
+    def from_json(cls, content: Json, dynamics: Dynamics) -> Self:
         fields = dict(content)
         size = fields.pop("pool_size")
         packed = np.frombuffer(base64.b64decode(fields.pop("used")), dtype=np.uint8)
@@ -133,4 +139,6 @@ class TrainingState:
         counters = Counters(**fields.pop("counters"))
         buffer = [(int(index), float(weight)) for index, weight in fields.pop("buffer")]
         looks = [(int(step), float(score)) for step, score in fields.pop("looks", [])]
-        return cls(used=used, counters=counters, buffer=buffer, looks=looks, **fields)
+        return cls(
+            used=used, dynamics=dynamics, counters=counters, buffer=buffer, looks=looks, **fields
+        )

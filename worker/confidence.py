@@ -18,6 +18,7 @@ ESTIMATED = "estimated"
 # Fewer texts cannot be cross-validated to any purpose.
 FEWEST = 50
 TEXTS_AT_ONCE = 512
+ESTIMATED_ARRAYS = ("values", "predicted", "top")
 
 
 def make_passport(job: Job, pool: Pool) -> Json:
@@ -48,7 +49,7 @@ def make_passport(job: Job, pool: Pool) -> Json:
         "skill": estimate.skill,
         "agreement": estimate.agreement,
     }
-    return {"confidence": passport, "estimated_confidence": _store(job.artifacts, estimate.values)}
+    return {"confidence": passport, "estimated_confidence": _store(job.artifacts, estimate)}
 
 
 def confidence_of(artifacts: ArtifactStore, given: FloatArray, label_output: Json) -> FloatArray:
@@ -57,10 +58,24 @@ def confidence_of(artifacts: ArtifactStore, given: FloatArray, label_output: Jso
     if used == GIVEN:
         return given
     if used == ESTIMATED:
-        with artifacts.open(label_output["estimated_confidence"]) as file:
-            estimated: FloatArray = np.load(file, allow_pickle=False)
-        return estimated
+        estimate = load_estimate(artifacts, label_output)
+        assert estimate is not None, "what was chosen was stored"
+        return estimate.values
     return np.full_like(given, np.nan)
+
+
+def load_estimate(artifacts: ArtifactStore, label_output: Json) -> ConfidenceEstimate | None:
+    """What the label stage estimated, if it did."""
+    stored = label_output.get("estimated_confidence")
+    if stored is None:
+        return None
+    passport = label_output["confidence"]
+    with artifacts.open(stored) as file, np.load(file, allow_pickle=False) as arrays:
+        return ConfidenceEstimate(
+            **{name: arrays[name] for name in ESTIMATED_ARRAYS},
+            skill=passport["skill"],
+            agreement=passport["agreement"],
+        )
 
 
 def _base_model(job: Job) -> Path | None:
@@ -88,8 +103,9 @@ def _estimate(job: Job, pool: Pool, folder: Path) -> ConfidenceEstimate:
     return estimate_confidence(np.concatenate(parts), pool, seed=job.spec.training.seed)
 
 
-def _store(artifacts: ArtifactStore, values: FloatArray) -> str:
-    path = artifacts.scratch_path(".npy")
+def _store(artifacts: ArtifactStore, estimate: ConfidenceEstimate) -> str:
+    path = artifacts.scratch_path(".npz")
+    arrays = {name: getattr(estimate, name) for name in ESTIMATED_ARRAYS}
     with path.open("wb") as file:
-        np.save(file, values, allow_pickle=False)
+        np.savez(file, allow_pickle=False, **arrays)
     return artifacts.put(path)

@@ -1,7 +1,7 @@
 """What the label stage left, as the arrays that training and evaluation read."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -42,26 +42,40 @@ class GoldRows:
         return len(self.texts)
 
 
-def load_pool(job: Job, outputs: Mapping[Stage, Json]) -> Pool:
-    """The texts to train on, with their pseudo-labels, in the dataset's order.
+@dataclass(frozen=True)
+class Answers:
+    """The texts to train on, in the dataset's order.
 
-    Confidences are those that the label stage's passport says to read.
+    Attributes:
+        pool: N texts with their pseudo-labels and the teacher's own confidences.
+        rows: [N], the place of each in the dataset.
     """
-    texts, labels, confidence = [], [], []
+
+    pool: Pool
+    rows: IntArray
+
+
+def load_answers(job: Job, outputs: Mapping[Stage, Json]) -> Answers:
+    """What the teacher answered of the texts to train on."""
+    texts, labels, confidence, rows = [], [], [], []
     index = _index(job)
-    for row, entry in _pairs(
-        job.artifacts, job.dataset.rows_artifact, outputs[Stage.LABEL]["labels"]
-    ):
+    pairs = _pairs(job.artifacts, job.dataset.rows_artifact, outputs[Stage.LABEL]["labels"])
+    for place, (row, entry) in enumerate(pairs):
         if entry["role"] == Role.TRAIN and entry["status"] == AnswerStatus.ANSWERED:
             texts.append(row["text"])
             labels.append(index[label_key(entry["label"])])
             confidence.append(_number(entry["confidence"]))
+            rows.append(place)
     given = np.array(confidence, dtype=np.float64)
-    return Pool(
-        texts,
-        np.array(labels, dtype=np.int64),
-        confidence_of(job.artifacts, given, outputs[Stage.LABEL]),
-        len(index),
+    pool = Pool(texts, np.array(labels, dtype=np.int64), given, len(index))
+    return Answers(pool, np.array(rows, dtype=np.int64))
+
+
+def load_pool(job: Job, outputs: Mapping[Stage, Json]) -> Pool:
+    """The texts to train on, with the confidences that the label stage's passport says to read."""
+    pool = load_answers(job, outputs).pool
+    return replace(
+        pool, confidence=confidence_of(job.artifacts, pool.confidence, outputs[Stage.LABEL])
     )
 
 
@@ -127,4 +141,4 @@ def _number(value: float | None) -> float:
     return float("nan") if value is None else value
 
 
-__all__ = ["GoldRows", "check_diversity", "load_gold", "load_pool"]
+__all__ = ["Answers", "GoldRows", "check_diversity", "load_answers", "load_gold", "load_pool"]

@@ -36,6 +36,17 @@ class ReportNotReady(ServiceError):
         super().__init__(f"The evaluate stage of {job_id} is not done.")
 
 
+class AuditNotReady(ServiceError):
+    """The audit exists once the evaluate stage is done."""
+
+    status = 409
+    code = "audit-not-ready"
+    title = "The audit is not ready"
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"The evaluate stage of {job_id} is not done.")
+
+
 class TooManyJobs(ServiceError):
     """This tenant has as many unfinished jobs as the operator allows (LLKD_MAX_QUEUED_JOBS)."""
 

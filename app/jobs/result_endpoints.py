@@ -7,7 +7,8 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response, StreamingResponse
 
 from app.dependencies import ArtifactsDep, DatabaseDep, ReadSession, TenantDep
-from app.jobs import labels, report
+from app.jobs import audit, labels, report
+from app.jobs.audit import AuditRead
 from app.jobs.comparison import Comparison, compare_jobs
 from app.jobs.label_schemas import ExportFormat, LabelRead
 from app.jobs.paths import JobIdPath
@@ -86,6 +87,21 @@ def compare(
 def read_report(job_id: JobIdPath, session: ReadSession, tenant: TenantDep) -> ReportRead:
     """How good teacher and student are, and what it took."""
     return report.read_report(session, tenant, job_id)
+
+
+@router.get("/{job_id}/audit", response_model=AuditRead)
+def read_audit(
+    job_id: JobIdPath,
+    tenant: TenantDep,
+    database: DatabaseDep,
+    artifacts: ArtifactsDep,
+    *,
+    limit: LimitParam = 50,
+) -> AuditRead:
+    """Which pseudo-labels are likely wrong, which labels overlap, which texts fit none."""
+    with database.read() as session:
+        files = audit.find_files(session, artifacts, tenant, job_id)
+    return audit.read_audit(files, limit=limit)
 
 
 def _start(after: str | None) -> int:

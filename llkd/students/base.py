@@ -1,10 +1,24 @@
 """What every student can do."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from llkd.types import Classified, FloatArray, IntArray
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What came of one optimizer step on B texts.
+
+    Attributes:
+        loss: before the step.
+        probabilities: [B, K], what the student said of the texts, with dropout, before it.
+    """
+
+    loss: float
+    probabilities: FloatArray
 
 
 class Student(Protocol):
@@ -21,8 +35,8 @@ class Student(Protocol):
 
     def update(
         self, texts: Sequence[str], labels: IntArray, weights: FloatArray, *, learning_rate: float
-    ) -> float:
-        """One optimizer step on sum(w CE) / sum(w); returns that loss.
+    ) -> Learned:
+        """One optimizer step on sum(w CE) / sum(w).
 
         Raises:
             TrainingDiverged: the loss is not finite.

@@ -12,6 +12,7 @@ from llkd.errors import TrainingDiverged
 from llkd.losses import weighted_cross_entropy
 from llkd.side_by_side import side_by_side
 from llkd.students.averaged import AveragedWeights
+from llkd.students.base import Learned
 from llkd.students.encoder import (
     EncoderClassifier,
     learned_weights_of,
@@ -75,8 +76,8 @@ class EncoderStudent:
 
     def update(
         self, texts: Sequence[str], labels: IntArray, weights: FloatArray, *, learning_rate: float
-    ) -> float:
-        """One optimizer step on sum(w CE) / sum(w); returns that loss.
+    ) -> Learned:
+        """One optimizer step on sum(w CE) / sum(w).
 
         Args:
             texts: B texts.
@@ -90,18 +91,18 @@ class EncoderStudent:
         self._model.train()
         self._optimizer.zero_grad(set_to_none=True)
         with self._random.active():
-            loss = self._backward(self._reader.read(texts), labels, weights)
+            learned = self._backward(self._reader.read(texts), labels, weights)
         norm = torch.nn.utils.clip_grad_norm_(self._trained(), MAX_GRADIENT_NORM)
-        if not (np.isfinite(loss) and bool(torch.isfinite(norm))):
+        if not (np.isfinite(learned.loss) and bool(torch.isfinite(norm))):
             raise TrainingDiverged(
-                f"the loss is {loss} and its gradient {float(norm)} long: lower the learning rate "
-                f"(now {learning_rate:g})"
+                f"the loss is {learned.loss} and its gradient {float(norm)} long: lower the "
+                f"learning rate (now {learning_rate:g})"
             )
         for group in self._optimizer.param_groups:
             group["lr"] = learning_rate
         self._optimizer.step()
         self._averaged.follow()
-        return loss
+        return learned
 
     def remember(self, *, averaged: bool = False) -> None:
         """Keep the weights as they are now, or their average, in place of any kept before."""
@@ -162,10 +163,11 @@ class EncoderStudent:
     def _trained(self) -> list[torch.nn.Parameter]:
         return [each for each in self._model.parameters() if each.requires_grad]
 
-    def _backward(self, rows: TokenRows, labels: IntArray, weights: FloatArray) -> float:
+    def _backward(self, rows: TokenRows, labels: IntArray, weights: FloatArray) -> Learned:
         """Accumulate the gradient of the whole batch's loss over batches that fit the device."""
         total = float(weights.sum())
         loss = 0.0
+        probabilities = np.empty((len(labels), self._model.class_count))
         for index in rows.batches(**_UPDATE[self._device.type]):
             part = torch.from_numpy(weights[index]).to(self._device, torch.float32)
             target = torch.from_numpy(labels[index]).to(self._device)
@@ -176,7 +178,8 @@ class EncoderStudent:
             share = weighted_cross_entropy(logits, target, part) * (float(part.sum()) / total)
             share.backward()  # type: ignore[no-untyped-call]
             loss += share.item()
-        return loss
+            probabilities[index] = torch.softmax(logits.detach().double(), dim=1).cpu().numpy()
+        return Learned(loss, probabilities)
 
     def _score(self, rows: TokenRows, index: IntArray) -> Tensor:
         """[n, K] logits without gradients, in float64 on the CPU."""

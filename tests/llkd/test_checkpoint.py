@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from llkd.checkpoint import (
+    DYNAMICS,
     MANIFEST,
     STATE,
     CheckpointPointer,
@@ -55,7 +56,7 @@ class TestWriteCheckpoint:
     def test_nothing_half_written_stays(self, pointer: CheckpointPointer, tmp_path: Path) -> None:
         assert [path.name for path in tmp_path.iterdir()] == [Path(pointer.uri).name]
         assert sorted(path.name for path in Path(pointer.uri).iterdir()) == sorted(
-            [MANIFEST, STATE, TRAINING]
+            [MANIFEST, STATE, DYNAMICS, TRAINING]
         )
 
     def test_what_a_killed_writer_left_is_written_over(
@@ -103,12 +104,12 @@ class TestWriteCheckpoint:
         monkeypatch.setattr("llkd.checkpoint._fsync", lambda path: done.append(path.name))
         monkeypatch.setattr(Path, "rename", noted_rename)
         write_checkpoint(tmp_path, attempt=1, student=student, state=TrainingState.start(10))
-        assert sorted(done[:2]) == sorted([STATE, TRAINING])
-        assert done[2:] == [MANIFEST, "step-0.tmp-1", "rename", tmp_path.name]
+        assert sorted(done[:3]) == sorted([STATE, DYNAMICS, TRAINING])
+        assert done[3:] == [MANIFEST, "step-0.tmp-1", "rename", tmp_path.name]
 
 
 class TestReadCheckpoint:
-    @pytest.mark.parametrize("name", [MANIFEST, STATE, TRAINING])
+    @pytest.mark.parametrize("name", [MANIFEST, STATE, DYNAMICS, TRAINING])
     def test_a_flipped_byte_is_noticed(
         self, make_student: MakeStudent, pointer: CheckpointPointer, name: str
     ) -> None:
@@ -122,7 +123,7 @@ class TestReadCheckpoint:
             read_checkpoint(pointer, student=other)
         assert other.weights_sha256() == before
 
-    @pytest.mark.parametrize("name", [MANIFEST, STATE, TRAINING])
+    @pytest.mark.parametrize("name", [MANIFEST, STATE, DYNAMICS, TRAINING])
     def test_a_missing_file_is_noticed(
         self, student: EncoderStudent, pointer: CheckpointPointer, name: str
     ) -> None:
@@ -130,7 +131,7 @@ class TestReadCheckpoint:
         with pytest.raises(CheckpointDamaged):
             read_checkpoint(pointer, student=student)
 
-    @pytest.mark.parametrize("name", [MANIFEST, STATE, TRAINING])
+    @pytest.mark.parametrize("name", [MANIFEST, STATE, DYNAMICS, TRAINING])
     def test_a_file_cut_short_is_noticed(
         self, student: EncoderStudent, pointer: CheckpointPointer, name: str
     ) -> None:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llkd.distiller import TrainingReport, distill
+from llkd.dynamics import Dynamics
 from llkd.held_out import split_held_out
 from llkd.selection.base import Batch, Selection, Selector
 from llkd.selection.factory import build_selector
@@ -23,7 +24,7 @@ from llkd.specs import (
     SelectionSpec,
     StudentUncertaintySelection,
 )
-from llkd.students.base import Student
+from llkd.students.base import Learned, Student
 from llkd.training_plan import TrainingPlan
 from llkd.training_state import TrainingState
 from llkd.types import Classified, FloatArray, IntArray, Json, Pool
@@ -92,10 +93,10 @@ class ScriptedStudent:
 
     def update(
         self, texts: Sequence[str], labels: IntArray, weights: FloatArray, *, learning_rate: float
-    ) -> float:
+    ) -> Learned:
         self.taught.append(list(texts))
         self.rates.append(learning_rate)
-        return 1.0
+        return Learned(1.0, np.full((len(texts), 3), 1 / 3))
 
     def remember(self, *, averaged: bool = False) -> None:
         self.events.append(f"remember {'average ' if averaged else ''}{len(self.taught)}")
@@ -217,7 +218,7 @@ class TestDistill:
     def test_what_is_in_the_buffer_does_not_overrun_the_budget(self) -> None:
         student = ScriptedStudent()
         plan = replace(make_plan(), most_steps=2, batch_size=4)
-        pool = Pool(["x"] * 64, np.arange(64) % 16, np.ones(64), class_count=16)
+        pool = Pool(["x"] * 64, np.arange(64) % 3, np.ones(64), class_count=16)
         run(student, pool, selector_of(AllSelection(), pool), plan=plan)
         assert len(student.taught) == 2
 
@@ -308,10 +309,11 @@ class TestResume:
             report = next(reports)
         first.save_training(tmp_path)
         saved = json.dumps(report.state.to_json())
+        report.state.dynamics.save(tmp_path / "dynamics.npz")
 
         second = make_student()
         second.restore_training(tmp_path)
-        state = TrainingState.from_json(json.loads(saved))
+        state = TrainingState.from_json(json.loads(saved), Dynamics.load(tmp_path / "dynamics.npz"))
         rest = list(
             distill(
                 second, pool, selector_of(spec, pool), plan=plan, held_out=held_out, state=state
@@ -321,11 +323,13 @@ class TestResume:
         assert rest[-1].counters == expected.counters
         assert rest[-1].thresholds == expected.thresholds
         assert rest[-1].state.to_json() == expected.state.to_json()
+        for name, array in vars(rest[-1].state.dynamics).items():
+            assert array.tolist() == vars(expected.state.dynamics)[name].tolist(), name
 
     def test_a_finished_training_has_nothing_left_to_say(self) -> None:
         pool, selector = make_pool(40), selector_of(AllSelection())
         state = run(ScriptedStudent(), pool, selector, plan=make_plan())[-1].state
-        again = TrainingState.from_json(state.to_json())
+        again = TrainingState.from_json(state.to_json(), state.dynamics)
         student = ScriptedStudent()
         reports = distill(student, pool, selector, plan=make_plan(), held_out=None, state=again)
         assert list(reports) == []
@@ -343,8 +347,9 @@ class TestTrainingState:
     def test_it_survives_json_exactly(
         self, used: list[bool], buffer: list[tuple[int, float]], score: float | None
     ) -> None:
-        state = TrainingState(used=np.array(used), buffer=buffer, best_score=score, epoch=2)
-        again = TrainingState.from_json(json.loads(json.dumps(state.to_json())))
+        state = TrainingState.start(len(used))
+        state.used[:], state.buffer, state.best_score, state.epoch = used, buffer, score, 2
+        again = TrainingState.from_json(json.loads(json.dumps(state.to_json())), state.dynamics)
         assert again.used.tolist() == used
         assert again.buffer == buffer
         assert again.best_score == score

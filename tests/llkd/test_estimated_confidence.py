@@ -101,7 +101,9 @@ class TestEstimate:
 class TestChoose:
     def choose(self, confidence: float, *, skill: float, agreement: float | None) -> str:
         pool = make_pool(np.zeros(10, dtype=np.int64), np.full(10, confidence))
-        return choose_confidence(pool, ConfidenceEstimate(np.ones(10), skill, agreement))
+        return choose_confidence(
+            pool, ConfidenceEstimate(np.ones(10), pool.labels, np.ones(10), skill, agreement)
+        )
 
     def test_what_agrees_is_taken_as_it_is(self) -> None:
         assert self.choose(0.8, skill=0.9, agreement=0.1) == "given"

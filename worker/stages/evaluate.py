@@ -10,6 +10,7 @@ from llkd.evaluation import EvaluationReport, evaluate
 from llkd.held_out import split_held_out
 from llkd.students.base import Student
 from llkd.types import FloatArray, Pool
+from worker.audit import audit_labels
 from worker.job import Job
 from worker.pool import GoldRows, load_gold, load_pool
 from worker.protocol import Json
@@ -46,7 +47,7 @@ def evaluate_student(job: Job, outputs: Mapping[Stage, Json]) -> Json:
     }
     metrics = _metrics(measured, agreement)
     job.book.tell(EventType.EVALUATION_METRICS, **metrics)
-    return {"report": report, "metrics": metrics}
+    return {"report": report, "metrics": metrics, "audit": audit_labels(job, outputs)}
 
 
 def _against_gold(job: Job, student: Student, gold: GoldRows) -> dict[str, EvaluationReport]:

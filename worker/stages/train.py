@@ -109,8 +109,11 @@ def _store(job: Job, student: Student, last: TrainingReport, *, pool_size: int) 
         student.save_model(Path(folder))
         artifact = job.artifacts.put_tree(Path(folder))
     completed = last.stopped == FINISHED
+    dynamics = job.artifacts.scratch_path(".npz")
+    last.state.dynamics.save(dynamics)
     return {
         "student": artifact,
+        "dynamics": job.artifacts.put(dynamics),
         "weights_sha256": student.weights_sha256(),
         "pool_size": pool_size,
         "counters": {**last.counters, "unique_samples": last.unique_used},

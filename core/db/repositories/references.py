@@ -11,7 +11,11 @@ from core.db.tables import DatasetRow, JobRow, JobStageRow, ModelRow
 from core.lifecycle import Stage
 
 # The keys of a stage's output that name an artifact: single files, and trees of files.
-_FILES = {Stage.LABEL: ("labels", "evaluation_labels", "estimated_confidence")}
+_FILES = {
+    Stage.LABEL: ("labels", "evaluation_labels", "estimated_confidence"),
+    Stage.TRAIN: ("dynamics",),
+    Stage.EVALUATE: ("audit",),
+}
 _TREES = {Stage.TRAIN: ("student",), Stage.EXPORT: ("artifact",)}
 
 

@@ -162,6 +162,7 @@ def answered(label: str, confidence: float) -> LabelEntry:
 
 TRAIN_OUTPUT: Json = {
     "student": "4" * 64,
+    "dynamics": "6" * 64,
     "weights_sha256": "5" * 64,
     "pool_size": 36,
     "counters": {
@@ -201,6 +202,7 @@ def evaluate_output(*, with_gold: bool) -> Json:
             "training": {},
         },
         "metrics": {"macro_f1": 0.8 if with_gold else None, "teacher_agreement": 0.9},
+        "audit": "7" * 64,
         "effort": {"units": 30, "seconds": 2.0},
     }
 
