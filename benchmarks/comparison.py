@@ -1,8 +1,8 @@
 """Strategies side by side: scores with their spread, and paired differences with an interval."""
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from statistics import mean, stdev
 from typing import Any
 
@@ -13,8 +13,20 @@ from llkd.bootstrap import class_f1, macro_f1
 from llkd.types import IntArray
 
 RESAMPLES = 1000
-# What LLKD is compared with, text by text.
-REFERENCES = ("all, 3 epochs", "all, 2 epochs", "all, 1 epoch", "class_confidence, LLKD's steps")
+# What `auto` chooses from here.
+AUTO = ("llkd", "class_confidence, LLKD's steps", "all, 3 epochs")
+# What is compared with what, text by text.
+REFERENCES = {
+    "llkd": (
+        "all, 3 epochs",
+        "all, 2 epochs",
+        "all, 1 epoch",
+        "class_confidence, LLKD's steps",
+        "random, LLKD's size and steps",
+    ),
+    "llkd, lazy": ("all, 3 epochs", "random answers, class_confidence"),
+    "auto": (),
+}
 
 
 @dataclass(frozen=True)
@@ -57,6 +69,8 @@ class Result:
     steps: int
     forwards: int
     teacher_answers: int
+    confidence: str
+    held_out_score: float | None
     ended: str
     averaged: bool
     seconds: float
@@ -100,10 +114,36 @@ def compare(
 
 
 def as_markdown(results: Sequence[Result]) -> str:
-    """A table a setting, then LLKD's mean differences over the settings."""
+    """A table a setting, then the mean differences over the settings."""
+    results = [*results, *_auto(results)]
     places = dict.fromkeys(each.place for each in results)
     tables = [_setting_table([each for each in results if each.place == at]) for at in places]
-    return "\n\n".join([*tables, _summary(results)])
+    run = {each.strategy for each in results}
+    summaries = [_summary(results, ours) for ours in REFERENCES if ours in run]
+    return "\n\n".join([*tables, *summaries])
+
+
+def _auto(results: Sequence[Result]) -> Iterator[Result]:
+    """What `auto` would have kept: of its candidates, the best on held-out pseudo-labels.
+
+    It costs what all of them cost together.
+    """
+    trained: dict[tuple[object, ...], list[Result]] = {}
+    for each in results:
+        if each.strategy in AUTO:
+            trained.setdefault((each.place, each.seed), []).append(each)
+    for tried in trained.values():
+        if len(tried) == len(AUTO):
+            best = max(tried, key=lambda each: each.held_out_score or 0.0)
+            yield replace(
+                best,
+                strategy="auto",
+                differences={},
+                **{
+                    name: sum(getattr(each, name) for each in tried)
+                    for name in ("gradient_samples", "steps", "forwards", "seconds")
+                },
+            )
 
 
 def _setting_table(results: Sequence[Result]) -> str:
@@ -115,16 +155,18 @@ def _setting_table(results: Sequence[Result]) -> str:
         f"**{first.setting}** ({first.classes} classes, teacher {first.teacher}, {told}; pool "
         f"{first.pool:,}, {first.split} {first.test:,}; seeds {seeds}{_asked(first)})",
         "",
-        "| strategy | macro-F1 | accuracy | LLKD minus it (95 %) | unique | gradient samples "
-        "| steps | forwards | seconds |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| strategy | macro-F1 | accuracy | LLKD minus it (95 %) | lazy minus it (95 %) "
+        "| teacher answers | unique | gradient samples | steps | forwards | seconds |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for strategy in dict.fromkeys(each.strategy for each in results):
         same = [each for each in results if each.strategy == strategy]
         lines.append(
             f"| {strategy} | {_spread([100 * each.macro_f1 for each in same])} "
             f"| {_spread([100 * each.accuracy for each in same])} "
-            f"| {_difference(results, strategy)} "
+            f"| {_difference(results, 'llkd', strategy)} "
+            f"| {_difference(results, 'llkd, lazy', strategy)} "
+            f"| {mean(each.teacher_answers for each in same):,.0f} "
             f"| {100 * mean(each.unique / each.pool for each in same):.0f} % "
             f"| {mean(each.gradient_samples for each in same):,.0f} "
             f"| {mean(each.steps for each in same):,.0f} "
@@ -139,12 +181,12 @@ def _asked(result: Result) -> str:
     return "; " + ", ".join(f"{name} {value}" for name, value in asked.items()) if asked else ""
 
 
-def _difference(results: Sequence[Result], strategy: str) -> str:
-    """Means over the seeds of LLKD's paired differences, and of their ends."""
+def _difference(results: Sequence[Result], ours: str, strategy: str) -> str:
+    """Means over the seeds of our paired differences, and of their ends."""
     found = [
         each.differences[strategy]
         for each in results
-        if each.strategy == "llkd" and strategy in each.differences
+        if each.strategy == ours and strategy in each.differences
     ]
     if not found:
         return "-"
@@ -154,38 +196,39 @@ def _difference(results: Sequence[Result], strategy: str) -> str:
     return f"{value:+.1f} ({low:+.1f} to {high:+.1f})"
 
 
-def _summary(results: Sequence[Result]) -> str:
-    """Over settings: LLKD's mean gain over each rival, its worst, and what it costs of it."""
+def _summary(results: Sequence[Result], ours: str) -> str:
+    """Over settings: our mean gain over each rival, its worst, and what it costs of it."""
     lines = [
-        "| LLKD against | settings | mean gain, macro-F1 | worst | gradient samples | seconds |",
-        "|---|---|---|---|---|---|",
+        f"| {ours} against | settings | mean gain, macro-F1 | worst | better on "
+        "| teacher answers | gradient samples | seconds |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for strategy in dict.fromkeys(each.strategy for each in results):
-        if strategy == "llkd":
-            continue
-        pairs = _pairs(results, strategy)
-        if not pairs:
+        pairs = _pairs(results, ours, strategy)
+        if strategy == ours or not pairs:
             continue
         gains = [
             100 * mean(a.macro_f1 - b.macro_f1 for a, b in pairs if a.place == place)
             for place in dict.fromkeys(a.place for a, _ in pairs)
         ]
+        answers = _ratio((a.teacher_answers, b.teacher_answers) for a, b in pairs)
         gradient = _ratio((a.gradient_samples, b.gradient_samples) for a, b in pairs)
         seconds = _ratio((a.seconds, b.seconds) for a, b in pairs)
         lines.append(
             f"| {strategy} | {len(gains)} | {mean(gains):+.2f} | {min(gains):+.1f} "
+            f"| {sum(gain > 0 for gain in gains)} | {100 * answers:.0f} % "
             f"| {100 * gradient:.0f} % | {100 * seconds:.0f} % |"
         )
     return "\n".join(lines)
 
 
-def _pairs(results: Sequence[Result], strategy: str) -> list[tuple[Result, Result]]:
-    """LLKD's and the rival's result of the same setting and seed."""
-    llkd = {(each.place, each.seed): each for each in results if each.strategy == "llkd"}
+def _pairs(results: Sequence[Result], ours: str, strategy: str) -> list[tuple[Result, Result]]:
+    """Our result and the rival's of the same setting and seed."""
+    first = {(each.place, each.seed): each for each in results if each.strategy == ours}
     return [
-        (llkd[each.place, each.seed], each)
+        (first[each.place, each.seed], each)
         for each in results
-        if each.strategy == strategy and (each.place, each.seed) in llkd
+        if each.strategy == strategy and (each.place, each.seed) in first
     ]
 
 

@@ -65,20 +65,19 @@ def _measure(options: argparse.Namespace) -> list[Result]:
 
 
 def measure_unit(folder: Path, seed: int, options: argparse.Namespace) -> list[Result]:
-    """Every strategy on one setting with one seed; LLKD first, for rivals of its cost."""
+    """Every strategy on one setting with one seed; who is followed comes first."""
     setting = load_setting(
         folder, options.teacher, split=options.split, seed=seed, limit=options.limit
     )
     if options.test_limit is not None:
         setting = setting.with_test(options.test_limit)
-    runs: list[Run] = []
-    for strategy in sorted(options.strategies, key=lambda name: name != "llkd"):
-        llkd = next((run for run in runs if run.strategy == "llkd"), None)
+    runs: dict[str, Run] = {}
+    for strategy in [name for name in STRATEGIES if name in options.strategies]:
         run = run_strategy(
             strategy,
             setting,
             seed=seed,
-            llkd=llkd,
+            runs=runs,
             student_spec=options.student,
             overrides=options.training,
         )
@@ -88,11 +87,11 @@ def measure_unit(folder: Path, seed: int, options: argparse.Namespace) -> list[R
             f"after {run.steps} steps ({run.ended}), {run.seconds:.0f} s",
             file=sys.stderr,
         )
-        runs.append(run)
+        runs[strategy] = run
     results = []
-    for run in runs:
+    for run in runs.values():
         classes = len(setting.labels)
-        others = [each for each in runs if run.strategy == "llkd" and each.strategy in REFERENCES]
+        others = [runs[name] for name in REFERENCES.get(run.strategy, ()) if name in runs]
         macro_f1, accuracy = score(run.predicted, setting.test_gold, classes=classes)
         fields = {name: value for name, value in vars(run).items() if name != "predicted"}
         known = setting.pool_accuracy == setting.pool_accuracy
@@ -110,7 +109,6 @@ def measure_unit(folder: Path, seed: int, options: argparse.Namespace) -> list[R
                 teacher_accuracy=setting.pool_accuracy if known else None,
                 macro_f1=macro_f1,
                 accuracy=accuracy,
-                teacher_answers=len(setting.pool),
                 differences=compare(run, others, setting.test_gold, classes=classes, seed=seed),
                 **fields,
             )

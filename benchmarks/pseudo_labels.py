@@ -5,15 +5,19 @@ Gold labels of train go nowhere but into the teacher's few examples; those of te
 
 import json
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.gold_folder import NotAFolderOfOurs, Task, read_task
-from llkd.base_models import ModelSource
-from llkd.specs import DistillationSpec, FewShotTeacher, Label, label_key
+from llkd.base_models import ModelSource, locate
+from llkd.estimated_confidence import Used, choose_confidence, estimate_confidence
+from llkd.specs import OFFLINE_MODEL, DistillationSpec, FewShotTeacher, Label, label_key
 from llkd.teachers.factory import build_teacher
+from llkd.teachers.local_embedder import LocalEmbedder
 from llkd.types import FloatArray, IntArray, Pool, Question
 
 _AT_ONCE = 512
@@ -49,7 +53,9 @@ class Setting:
     """One task with one teacher and one seed.
 
     Attributes:
-        pool: the texts with pseudo-labels.
+        pool: the texts with pseudo-labels, and the teacher's own confidences.
+        vectors: [N, H], of the pool's texts, of length 1.
+        trusts_given: whether the teacher's confidences are read as they are.
         test_texts, test_gold: [M], what scores.
         pool_accuracy: of the teacher on the pool, where gold is known.
     """
@@ -57,6 +63,8 @@ class Setting:
     name: str
     labels: tuple[str, ...]
     pool: Pool
+    vectors: NDArray[np.float32]
+    trusts_given: bool
     test_texts: tuple[str, ...]
     test_gold: IntArray
     pool_accuracy: float
@@ -64,6 +72,25 @@ class Setting:
     def with_test(self, count: int) -> "Setting":
         """The same with its first test texts alone."""
         return replace(self, test_texts=self.test_texts[:count], test_gold=self.test_gold[:count])
+
+    def answered(self, places: IntArray, *, seed: int) -> tuple[Pool, Used]:
+        """The pool as it is when these texts alone were asked about.
+
+        Returns:
+            It, with the confidences that a job with `confidence: "auto"` reads, and which
+            ones those are.
+        """
+        pool = self.pool.take(places)
+        if self.trusts_given or len(np.unique(pool.labels)) < 2:
+            return pool, "given"
+        estimate = estimate_confidence(self.vectors[places], pool, seed=seed)
+        used = choose_confidence(pool, estimate)
+        confidences = {
+            "given": pool.confidence,
+            "estimated": estimate.values,
+            "none": np.full(len(pool), np.nan),
+        }
+        return replace(pool, confidence=confidences[used]), used
 
 
 def load_setting(
@@ -87,10 +114,21 @@ def load_setting(
         name=folder.name,
         labels=task.labels,
         pool=pool,
+        vectors=_embed(pool.texts),
+        trusts_given=teacher.file is None,
         test_texts=tuple(each.text for each in task.test),
         test_gold=np.array([task.labels.index(each.label) for each in task.test]),
         pool_accuracy=float(np.mean(right)) if right else float("nan"),
     )
+
+
+def _embed(texts: Sequence[str]) -> NDArray[np.float32]:
+    embedder = LocalEmbedder.from_folder(locate(OFFLINE_MODEL, revision=None, source=ModelSource()))
+    parts = [
+        embedder.embed(texts[start : start + _AT_ONCE])[:, -1].astype(np.float32)
+        for start in range(0, len(texts), _AT_ONCE)
+    ]
+    return np.concatenate(parts)
 
 
 def _labelled_by_few_shot(task: Task) -> Pool:

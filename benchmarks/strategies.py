@@ -1,15 +1,17 @@
 """What is compared: ways to train one student on one pool of pseudo-labels."""
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
 from benchmarks.pseudo_labels import Setting
 from llkd.base_models import ModelSource
+from llkd.buying import Buyer
 from llkd.distiller import distill
-from llkd.held_out import split_held_out
+from llkd.held_out import held_out_score, split_held_out
 from llkd.selection.factory import build_selector
 from llkd.specs import (
     AllSelection,
@@ -20,7 +22,7 @@ from llkd.specs import (
     LlkdSelection,
     ProvidedTeacher,
     RandomSelection,
-    SelectionSpec,
+    SingleSelection,
     StudentSpec,
     StudentUncertaintySelection,
     TeacherConfidenceSelection,
@@ -33,6 +35,10 @@ from llkd.types import IntArray
 _AT_ONCE = 512
 
 
+# Of the pool, what lazy labelling and its rival may ask about.
+BUDGET = 0.25
+
+
 @dataclass(frozen=True)
 class Run:
     """What a training led to and what it took.
@@ -40,7 +46,11 @@ class Run:
     Attributes:
         predicted: [M], answers on the test texts.
         kept: share of the samples seen that was kept.
-        seconds: of the training alone, looks at held-out texts included.
+        teacher_answers: texts that the teacher was asked about.
+        confidence: which confidences of the answers were read.
+        held_out_score: macro-F1 of the final student on held-out confident pseudo-labels:
+            what `auto` chooses by. None where nothing was held out.
+        seconds: of one core: training, looks at held-out texts and choosing what to ask.
     """
 
     strategy: str
@@ -51,45 +61,67 @@ class Run:
     gradient_samples: int
     steps: int
     forwards: int
+    teacher_answers: int
+    confidence: str
+    held_out_score: float | None
     ended: str
     averaged: bool
     seconds: float
 
 
-Strategy = Callable[[Run | None], tuple[SelectionSpec, TrainingSpec]]
-"""From LLKD's run, where there is one, to what is trained; rivals of equal cost need it."""
+@dataclass(frozen=True)
+class Recipe:
+    """How a student is trained, and on the answers to which texts."""
+
+    selection: SingleSelection
+    training: TrainingSpec = field(default_factory=TrainingSpec)
+    answers: Literal["all", "lazy", "random"] = "all"
 
 
-def _by_default(selection: SelectionSpec) -> Strategy:
+Strategy = Callable[[Mapping[str, Run]], Recipe]
+"""From the runs so far to what is trained: rivals of equal cost follow what they rival."""
+
+
+def _by_default(selection: SingleSelection, *, answers: Literal["all", "lazy"] = "all") -> Strategy:
     """As a job would train it that says nothing more."""
-    return lambda _: (selection, TrainingSpec())
+    return lambda _: Recipe(selection, answers=answers)
 
 
-def _fixed(selection: SelectionSpec, *, epochs: int) -> Strategy:
+def _fixed(selection: SingleSelection, *, epochs: int) -> Strategy:
     """The usual way: so many passes, and the weights at their end."""
-    return lambda _: (selection, TrainingSpec(epochs=epochs, early_stopping=False))
+    return lambda _: Recipe(selection, TrainingSpec(epochs=epochs, early_stopping=False))
 
 
-def _as_many_steps(selection_of: Callable[[Run], SelectionSpec]) -> Strategy:
-    """As many optimizer steps as LLKD took, and the weights at their end."""
+def _as_many_steps(
+    selection_of: Callable[[Run], SingleSelection],
+    *,
+    rival: str = "llkd",
+    answers: Literal["all", "random"] = "all",
+) -> Strategy:
+    """As many optimizer steps as the rival took, and the weights at their end."""
 
-    def choose(llkd: Run | None) -> tuple[SelectionSpec, TrainingSpec]:
-        assert llkd is not None, "LLKD is run first"
-        training = TrainingSpec(max_steps=max(1, llkd.steps), early_stopping=False)
-        return selection_of(llkd), training
+    def choose(runs: Mapping[str, Run]) -> Recipe:
+        first = runs[rival]
+        training = TrainingSpec(max_steps=max(1, first.steps), early_stopping=False)
+        return Recipe(selection_of(first), training, answers)
 
     return choose
 
 
+# In an order in which whoever is followed comes first.
 STRATEGIES: dict[str, Strategy] = {
     "llkd": _by_default(LlkdSelection()),
     "all, 3 epochs": _fixed(AllSelection(), epochs=3),
-    "all, 2 epochs": _fixed(AllSelection(), epochs=2),
-    "all, 1 epoch": _fixed(AllSelection(), epochs=1),
     "class_confidence, LLKD's steps": _as_many_steps(lambda _: ClassConfidenceSelection()),
     "random, LLKD's size and steps": _as_many_steps(
         lambda llkd: RandomSelection(share=max(0.01, llkd.kept))
     ),
+    "llkd, lazy": _by_default(LlkdSelection(labeling="lazy"), answers="lazy"),
+    "random answers, class_confidence": _as_many_steps(
+        lambda _: ClassConfidenceSelection(share=0.7), rival="llkd, lazy", answers="random"
+    ),
+    "all, 2 epochs": _fixed(AllSelection(), epochs=2),
+    "all, 1 epoch": _fixed(AllSelection(), epochs=1),
     "all, LLKD's steps": _as_many_steps(lambda _: AllSelection()),
     "llkd, ragged": _by_default(LlkdSelection(ragged=True)),
     "student_uncertainty": _by_default(StudentUncertaintySelection()),
@@ -104,30 +136,36 @@ def run_strategy(
     setting: Setting,
     *,
     seed: int,
-    llkd: Run | None,
+    runs: Mapping[str, Run],
     student_spec: StudentSpec,
-    overrides: dict[str, object],
+    overrides: Mapping[str, object],
 ) -> Run:
     """Train a student and let it answer the test texts."""
-    selection, training = STRATEGIES[name](llkd)
-    asked = {**training.model_dump(), "seed": seed, "device": "cpu", **overrides}
-    training = TrainingSpec.model_validate(asked)
+    recipe = STRATEGIES[name](runs)
+    asked = {**recipe.training.model_dump(), "seed": seed, "device": "cpu", **overrides}
     spec = DistillationSpec(
         labels=tuple(Label(name=label) for label in setting.labels),
         teacher=ProvidedTeacher(),
         student=student_spec,
-        selection=selection,
-        training=training,
+        selection=recipe.selection,
+        training=TrainingSpec.model_validate(asked),
     )
-    learned, held_out = split_held_out(setting.pool, seed=seed)
-    started = time.monotonic()
+    # Of this process's own core: what else the machine does is not counted.
+    started = time.process_time()
+    places = _asked_about(recipe, setting, seed=seed)
+    pool, used = setting.answered(places, seed=seed)
+    learned, held_out = split_held_out(pool, seed=seed)
     student = build_student(
-        spec.student, spec.training, class_count=setting.pool.class_count, source=ModelSource()
+        spec.student, spec.training, class_count=pool.class_count, source=ModelSource()
     )
-    selector = build_selector(spec.selection, pool=learned, seed=seed)
+    selector = build_selector(recipe.selection, pool=learned, seed=seed)
     plan = TrainingPlan.of(spec)
     *_, last = distill(student, learned, selector, plan=plan, held_out=held_out)
-    seconds = time.monotonic() - started
+    seconds = time.process_time() - started
+    score = None
+    if held_out is not None:
+        answers = student.predict(held_out.texts)
+        score = held_out_score(answers.probabilities, held_out.labels)
     parts = [
         student.predict(setting.test_texts[start : start + _AT_ONCE]).probabilities.argmax(axis=1)
         for start in range(0, len(setting.test_texts), _AT_ONCE)
@@ -141,7 +179,26 @@ def run_strategy(
         gradient_samples=last.counters["gradient_samples"],
         steps=last.step,
         forwards=last.counters["forwards"],
+        teacher_answers=len(places),
+        confidence=used,
+        held_out_score=score,
         ended=last.stopped or "",
         averaged=last.state.best_is_average and last.best_score is not None,
         seconds=seconds,
     )
+
+
+def _asked_about(recipe: Recipe, setting: Setting, *, seed: int) -> IntArray:
+    """Places of the texts whose answers are there to learn from."""
+    size = len(setting.pool)
+    if recipe.answers == "all":
+        return np.arange(size)
+    most = round(BUDGET * size)
+    if recipe.answers == "random":
+        return np.sort(np.random.default_rng(seed).permutation(size)[:most])
+    buyer = Buyer(setting.vectors, class_count=setting.pool.class_count, seed=seed)
+    bought: IntArray = np.arange(0)
+    while len(places := buyer.choose(most=most - len(bought))):
+        buyer.note(places, setting.pool.labels[places], setting.pool.confidence[places])
+        bought = np.concatenate([bought, places])
+    return np.sort(bought)

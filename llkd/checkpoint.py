@@ -19,6 +19,7 @@ from llkd.types import Json
 MANIFEST = "MANIFEST.json"
 STATE = "state.json"
 DYNAMICS = "dynamics.npz"
+NOTES = "notes.json"
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class CheckpointPointer:
 
 
 def write_checkpoint(
-    parent: Path, *, attempt: int, student: Student, state: TrainingState
+    parent: Path, *, attempt: int, student: Student, state: TrainingState, notes: Json | None = None
 ) -> CheckpointPointer:
     """Write a checkpoint below `parent` and return the pointer to publish.
 
@@ -56,6 +57,7 @@ def write_checkpoint(
         attempt: who writes. Two writers of one step never share a folder.
         student: its weights, optimizer and random state.
         state: the loop's.
+        notes: the caller's own; `read_notes` gives them back.
     """
     step = state.counters.steps
     scratch = parent / f"step-{step}.tmp-{attempt}"
@@ -64,6 +66,7 @@ def write_checkpoint(
     student.save_training(scratch)
     (scratch / STATE).write_text(json.dumps(state.to_json()), encoding="utf-8")
     state.dynamics.save(scratch / DYNAMICS)
+    (scratch / NOTES).write_text(json.dumps(notes or {}), encoding="utf-8")
     manifest = json.dumps(_manifest(scratch), sort_keys=True).encode()
     for path in scratch.iterdir():
         _fsync(path)
@@ -78,21 +81,26 @@ def write_checkpoint(
     return CheckpointPointer(str(final), hashlib.sha256(manifest).hexdigest(), step)
 
 
+def read_notes(pointer: CheckpointPointer) -> Json:
+    """The notes of a checkpoint, after checking every byte of it.
+
+    Raises:
+        CheckpointDamaged: a file is missing, has another size or another digest, or the
+            manifest is not the published one.
+    """
+    _check(pointer)
+    notes: Json = json.loads((Path(pointer.uri) / NOTES).read_bytes())
+    return notes
+
+
 def read_checkpoint(pointer: CheckpointPointer, *, student: Student) -> TrainingState:
     """Restore the student and return the loop's state, after checking every byte.
 
     Raises:
-        CheckpointDamaged: a file is missing, has another size or another digest, or the
-            manifest is not the published one. The student is left as it was.
+        CheckpointDamaged: as `read_notes`. The student is left as it was.
     """
+    _check(pointer)
     folder = Path(pointer.uri)
-    manifest = _checked(folder / MANIFEST, sha256=pointer.sha256)
-    for name, entry in json.loads(manifest).items():
-        path = folder / name
-        if not path.is_file() or path.stat().st_size != entry["size"]:
-            raise CheckpointDamaged(f"{name} of {folder.name} is missing or cut short")
-        if sha256_of(path) != entry["sha256"]:
-            raise CheckpointDamaged(f"{name} of {folder.name} has other content than was written")
     student.restore_training(folder)
     content = json.loads((folder / STATE).read_bytes())
     return TrainingState.from_json(content, Dynamics.load(folder / DYNAMICS))
@@ -101,6 +109,17 @@ def read_checkpoint(pointer: CheckpointPointer, *, student: Student) -> Training
 def remove_checkpoint(pointer: CheckpointPointer) -> None:
     """Delete a checkpoint that a newer published pointer has replaced; none is fine too."""
     shutil.rmtree(pointer.uri, ignore_errors=True)
+
+
+def _check(pointer: CheckpointPointer) -> None:
+    folder = Path(pointer.uri)
+    manifest = _checked(folder / MANIFEST, sha256=pointer.sha256)
+    for name, entry in json.loads(manifest).items():
+        path = folder / name
+        if not path.is_file() or path.stat().st_size != entry["size"]:
+            raise CheckpointDamaged(f"{name} of {folder.name} is missing or cut short")
+        if sha256_of(path) != entry["sha256"]:
+            raise CheckpointDamaged(f"{name} of {folder.name} has other content than was written")
 
 
 def _manifest(folder: Path) -> Json:

@@ -31,7 +31,7 @@ class TrainingReport:
         counters: what was used so far, by name.
         thresholds: the selector's, for a person.
         held_out_score: macro-F1 on the held-out texts, if they were looked at just now.
-        best_score: that of the newest gain, whose weights the student ends with.
+        best_score: that of the weights that are kept, which the student ends with.
         stopped: why training ended with this report, or None.
         state: all that is needed to go on from here, beside the student's own files. It
             is the loop's own and moves with it: save it before asking for the next report.
@@ -62,8 +62,8 @@ def distill(
 ) -> Iterator[TrainingReport]:
     """Teach the student from pseudo-labels, yielding after every batch of the pool.
 
-    The student ends with the weights that scored best on the held-out texts, or the last
-    ones where nothing was held out.
+    The student ends with the last weights that scored as well on the held-out texts as any
+    before them, or the very last ones where nothing was held out.
 
     To resume, pass the saved state, and a student restored from the files saved with it.
     """
@@ -73,9 +73,11 @@ def distill(
     for batch in _batches(pool, plan, state):
         _choose(student, pool, selector, batch, state=state)
         loss = _learn(student, pool, selector, plan, state=state)
-        score = _look(student, held_out, plan, state=state)
         state.advance(selector.state(), batches=plan.batches_an_epoch(pool))
-        state.stopped = _reason_to_stop(selector, plan, state)
+        state.stopped = _reason_to_end(selector, plan, state)
+        score = _look(student, held_out, plan, state=state)
+        if state.looks_without_gain(min_gain=plan.min_gain) >= plan.patience:
+            state.stopped = state.stopped or "no_gain"
         if state.stopped is not None:
             student.recall()
         yield _report(pool, selector, plan, state=state, loss=loss, score=score)
@@ -140,13 +142,15 @@ def _learn(
 def _look(
     student: Student, held_out: Pool | None, plan: TrainingPlan, *, state: TrainingState
 ) -> float | None:
-    """Score the student on the held-out texts when it is time; keep its weights if best.
+    """Score the student on the held-out texts when it is time, and in the end.
 
-    Its newest weights and their average are both looked at, and the better ones count.
+    Its newest weights and their average are both looked at; the better ones count, and are
+    kept unless earlier ones were better still.
     """
     if held_out is None or not plan.early_stopping:
         return None
-    if state.counters.steps < max(state.next_check, plan.first_check):
+    is_due = state.counters.steps >= max(state.next_check, plan.first_check)
+    if not is_due and state.stopped is None:
         return None
     scores = []
     for averaged in (False, True):
@@ -160,13 +164,12 @@ def _look(
     return max(scores)
 
 
-def _reason_to_stop(selector: Selector, plan: TrainingPlan, state: TrainingState) -> str | None:
+def _reason_to_end(selector: Selector, plan: TrainingPlan, state: TrainingState) -> str | None:
+    """Why there is nothing more to learn from, whatever the held-out texts say."""
     if state.epoch >= plan.epochs or state.counters.steps >= plan.most_steps:
         return "finished"
     if not plan.early_stopping:
         return None
-    if state.checks_without_gain >= plan.patience:
-        return "no_gain"
     # Only a selector that looks at the student dries up; a fixed share is what was asked for.
     dry = state.last_rate is not None and state.last_rate < _DRY_RATE
     return "nothing_left" if dry and selector.needs_uncertainty else None

@@ -71,7 +71,7 @@ def estimate_confidence(vectors: Vectors, pool: Pool, *, seed: int) -> Confidenc
         out = fold == number
         if out.any():
             fitted_on = order[~out[order]][:_MOST_FITTED]
-            probabilities[out] = _predict(
+            probabilities[out] = fit_and_predict(
                 vectors[fitted_on], pool.labels[fitted_on], vectors[out], pool.class_count
             )
     values = probabilities[np.arange(len(pool)), pool.labels]
@@ -102,18 +102,13 @@ def choose_confidence(pool: Pool, estimate: ConfidenceEstimate) -> Used:
     return "estimated" if estimate.skill >= LEAST_SKILL else "none"
 
 
-def _stratified_folds(pool: Pool, *, seed: int) -> IntArray:
-    """[N], the fold of each text; each class is spread evenly over all of them."""
-    generator = np.random.default_rng(seed)
-    fold = np.zeros(len(pool), dtype=np.int64)
-    for c in range(pool.class_count):
-        members = generator.permutation(np.flatnonzero(pool.labels == c))
-        fold[members] = (np.arange(len(members)) + c) % FOLDS
-    return fold
+def fit_and_predict(
+    vectors: Vectors, labels: IntArray, asked: Vectors, class_count: int
+) -> FloatArray:
+    """The cheap model's probabilities, [M, K], of texts with these vectors.
 
-
-def _predict(vectors: Vectors, labels: IntArray, asked: Vectors, class_count: int) -> FloatArray:
-    """[M, K]; a class that was not fitted on has the probability 0."""
+    A class that was not fitted on has the probability 0.
+    """
     probabilities = np.zeros((len(asked), class_count))
     seen = np.unique(labels)
     if len(seen) == 1:
@@ -126,6 +121,16 @@ def _predict(vectors: Vectors, labels: IntArray, asked: Vectors, class_count: in
         model.fit(vectors, labels)
     probabilities[:, seen] = model.predict_proba(asked)
     return probabilities
+
+
+def _stratified_folds(pool: Pool, *, seed: int) -> IntArray:
+    """[N], the fold of each text; each class is spread evenly over all of them."""
+    generator = np.random.default_rng(seed)
+    fold = np.zeros(len(pool), dtype=np.int64)
+    for c in range(pool.class_count):
+        members = generator.permutation(np.flatnonzero(pool.labels == c))
+        fold[members] = (np.arange(len(members)) + c) % FOLDS
+    return fold
 
 
 def _agreement(pool: Pool, values: FloatArray) -> float | None:

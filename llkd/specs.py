@@ -127,8 +127,12 @@ class LlkdSelection(Spec):
     """Teacher confident and student uncertain, by thresholds that adapt a class."""
 
     kind: Literal["llkd"] = "llkd"
-    labeling: Literal["eager"] = Field(
-        default="eager", description="`eager`: every text is labelled before training."
+    labeling: Literal["eager", "lazy"] = Field(
+        default="eager",
+        description="`eager`: every text is labelled. `lazy`: a cheap student looks first, and "
+        "the teacher is asked, round by round, about texts that it is unsure of and that are "
+        "likely to be answered right, until `budget` or the gain of more answers is used up. "
+        "Trained on are the answers bought.",
     )
     momentum: Momentum = None
     ragged: bool = Field(
@@ -179,7 +183,7 @@ class RandomSelection(Spec):
     share: Share = Field(default=0.3, description="Of every batch.")
 
 
-SelectionSpec = Annotated[
+SingleSelection = Annotated[
     LlkdSelection
     | AllSelection
     | RandomSelection
@@ -191,6 +195,31 @@ SelectionSpec = Annotated[
 ]
 
 
+class AutoSelection(Spec):
+    """Several selections, each tried on the same answers; the best by the held-out score,
+    which needs no gold, is kept."""
+
+    kind: Literal["auto"] = "auto"
+    candidates: Annotated[tuple[SingleSelection, ...], Field(strict=False)] = Field(
+        default=(LlkdSelection(), ClassConfidenceSelection(), AllSelection()),
+        min_length=2,
+        max_length=8,
+        description="Tried one after another, each as a job that asks for it alone would.",
+    )
+
+    @field_validator("candidates")
+    @classmethod
+    def _of_one_pool(cls, candidates: tuple[SingleSelection, ...]) -> tuple[SingleSelection, ...]:
+        if len({candidate.model_dump_json() for candidate in candidates}) < len(candidates):
+            raise ValueError("two candidates are the same")
+        if any(isinstance(each, LlkdSelection) and each.labeling == "lazy" for each in candidates):
+            raise ValueError("candidates learn from the same answers: none of them may be lazy")
+        return candidates
+
+
+SelectionSpec = Annotated[SingleSelection | AutoSelection, Field(discriminator="kind")]
+
+
 class TrainingSpec(Spec):
     """How long and how fast the student learns."""
 
@@ -198,7 +227,7 @@ class TrainingSpec(Spec):
         default=None,
         ge=1,
         le=MAX_EPOCHS,
-        description="Passes over the pool at the most; null: as many as `max_steps` takes, or 6 "
+        description="Passes over the pool at the most; null: as many as `max_steps` takes, or 4 "
         "for a selection that asks the student and 3 for others.",
     )
     max_steps: int | None = Field(
@@ -208,8 +237,13 @@ class TrainingSpec(Spec):
         description="Optimizer steps at the most; null: as many as the passes lead to.",
     )
     batch_size: int = Field(default=32, ge=1, le=4096, description="Texts an optimizer step.")
-    learning_rate: float = Field(
-        default=3e-4, gt=0, le=1, allow_inf_nan=False, description="The highest of its schedule."
+    learning_rate: float | None = Field(
+        default=None,
+        gt=0,
+        le=1,
+        allow_inf_nan=False,
+        description="The highest of its schedule; null: 3e-4 if the top layers learn, 2e-4 if all "
+        "of them do.",
     )
     weight_decay: float = Field(
         default=0.01, ge=0, le=1, allow_inf_nan=False, description="AdamW's."
@@ -278,12 +312,25 @@ class DistillationSpec(Spec):
     def label_names(self) -> tuple[str, ...]:
         return tuple(label.name for label in self.labels)
 
+    def candidates(self) -> tuple[Self, ...]:
+        """What is trained, one after another: this, or one for each candidate of `auto`."""
+        if not isinstance(self.selection, AutoSelection):
+            return (self,)
+        return tuple(
+            self.model_copy(update={"selection": selection})
+            for selection in self.selection.candidates
+        )
+
     def resolved(self) -> Self:
-        """The same spec with every default that depends on another field filled in."""
+        """The same spec with every default that depends on another field filled in.
+
+        Of `auto`, how long to train is each candidate's own.
+        """
         epochs = self.training.epochs
-        if epochs is None:
+        if epochs is None and not isinstance(self.selection, AutoSelection):
             asks_student = isinstance(self.selection, LlkdSelection | StudentUncertaintySelection)
-            usual = 6 if asks_student else 3
+            usual = 4 if asks_student else 3
             epochs = usual if self.training.max_steps is None else MAX_EPOCHS
-        training = self.training.model_copy(update={"epochs": epochs})
+        rate = self.training.learning_rate or (3e-4 if self.student.trainable == "top" else 2e-4)
+        training = self.training.model_copy(update={"epochs": epochs, "learning_rate": rate})
         return self.model_copy(update={"training": training})

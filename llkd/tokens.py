@@ -33,13 +33,12 @@ class TokenRows:
         """Tokens in all rows."""
         return sum(len(row) for row in self.ids)
 
-    def batches(self, *, padded_tokens: int, rows: int | None = None) -> Iterator[IntArray]:
+    def batches(self, *, padded_tokens: int) -> Iterator[IntArray]:
         """Split the rows into batches of like length, so that little padding is computed.
 
         Args:
             padded_tokens: rows times longest row of a batch stay below this; a batch
                 always holds at least one row.
-            rows: how many rows a batch holds at the most; None sets no limit.
 
         Yields:
             [n], indices of rows; each row once, the longest first, so that a batch too
@@ -50,9 +49,8 @@ class TokenRows:
         start = 0
         while start < len(order):
             size = max(1, padded_tokens // int(lengths[order[start]]))
-            stop = start + (size if rows is None else min(size, rows))
-            yield order[start:stop]
-            start = stop
+            yield order[start : start + size]
+            start += size
 
 
 class TextReader:

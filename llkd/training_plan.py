@@ -46,13 +46,14 @@ class TrainingPlan:
     first_check: int = 30
     check_every: int = 10
     min_gain: float = 0.02
-    patience: int = 3
+    patience: int = 5
 
     @classmethod
     def of(cls, spec: DistillationSpec) -> Self:
-        """The plan a spec asks for, its defaults resolved."""
+        """The plan of one candidate, its defaults resolved."""
         training = spec.resolved().training
         assert training.epochs is not None
+        assert training.learning_rate is not None
         return cls(
             epochs=training.epochs,
             most_steps=math.inf if training.max_steps is None else training.max_steps,
@@ -76,10 +77,14 @@ class TrainingPlan:
         size = max(self.batch_size, min(2 * pool.class_count, _LARGEST_FOR_CLASSES))
         return max(1, round(len(pool) / size))
 
+    def batches_behind(self, state: TrainingState, *, pool: Pool) -> int:
+        """Batches of the pool that were decided on, over all passes."""
+        return state.epoch * self.batches_an_epoch(pool) + state.position
+
     def fraction(self, state: TrainingState, *, pool: Pool) -> float:
         """Share of the planned training that is behind, in [0, 1]: of its passes or of its
         optimizer steps, whichever will end it."""
-        passes = state.epoch + state.position / self.batches_an_epoch(pool)
+        passes = self.batches_behind(state, pool=pool) / self.batches_an_epoch(pool)
         return min(1.0, max(passes / self.epochs, state.counters.steps / self.most_steps))
 
     def learning_rate_at(self, step: int, *, fraction: float) -> float:

@@ -1,6 +1,7 @@
 """All that a training loop must know to go on after a break, apart from the student."""
 
 import base64
+import math
 from dataclasses import asdict, dataclass, field
 from typing import Self
 
@@ -46,10 +47,9 @@ class TrainingState:
         counters: what was used so far.
         selector: the selector's own state; None before the first batch.
         next_check: the optimizer step at which the held-out texts are looked at again.
-        best_score: held-out score of the newest gain.
-        best_step: the optimizer step that had it.
-        best_is_average: whether the moving average of the weights had it, not the newest.
-        checks_without_gain: looks since then.
+        best_score: held-out score of the weights that are kept.
+        best_step: the optimizer step that had them.
+        best_is_average: whether they are the moving average, not the newest ones.
         looks: optimizer step and held-out score of every look.
         stopped: why training ended, or None while it goes on.
     """
@@ -68,7 +68,6 @@ class TrainingState:
     best_score: float | None = None
     best_step: int = 0
     best_is_average: bool = False
-    checks_without_gain: int = 0
     looks: list[tuple[int, float]] = field(default_factory=list)
     stopped: str | None = None
 
@@ -107,15 +106,27 @@ class TrainingState:
         self.used[index] = True
 
     def observe_score(self, score: float, *, min_gain: float, next_check: int) -> bool:
-        """Take note of a held-out score; returns whether it is a gain over the best so far."""
+        """Take note of a held-out score; returns whether these weights are to be kept.
+
+        They are, unless earlier ones were clearly better: late in a training, when the
+        learning rate has come down, equal scores are worth more than early ones.
+        """
         self.next_check = next_check
         self.looks.append((self.counters.steps, score))
-        if self.best_score is not None and score < self.best_score + min_gain:
-            self.checks_without_gain += 1
+        if score < max(score for _, score in self.looks) - min_gain:
             return False
         self.best_score, self.best_step = score, self.counters.steps
-        self.checks_without_gain = 0
         return True
+
+    def looks_without_gain(self, *, min_gain: float) -> int:
+        """Looks since the newest one that added so much to the gain before it."""
+        best, since = -math.inf, 0
+        for _, score in self.looks:
+            if score >= best + min_gain:
+                best, since = score, 0
+            else:
+                since += 1
+        return since
 
     def to_json(self) -> Json:
         """All but the dynamics, as JSON whose floats survive exactly; the bitmap is packed,

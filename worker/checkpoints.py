@@ -6,57 +6,72 @@ import time
 import structlog
 
 from core.lifecycle import EventType
-from llkd.checkpoint import CheckpointPointer, read_checkpoint, write_checkpoint
+from llkd.checkpoint import CheckpointPointer, read_checkpoint, read_notes, write_checkpoint
 from llkd.errors import CheckpointDamaged
 from llkd.students.base import Student
 from llkd.training_state import TrainingState
 from worker.job import Job
-from worker.protocol import CheckpointSaved
+from worker.protocol import CheckpointSaved, Json
 
 log = structlog.get_logger(__name__)
 
 
 class Checkpoints:
-    """One attempt's checkpoints of one training.
+    """One attempt's checkpoints of one train stage.
 
     Each attempt writes into a folder of its own, so a ghost can never touch what the
     attempt after it wrote. The supervisor publishes a pointer, and only then deletes
     the checkpoint that was published before it.
+
+    Attributes:
+        finished: what came of the candidates that were trained before the present one.
     """
 
-    def __init__(self, job: Job, student: Student) -> None:
+    def __init__(self, job: Job) -> None:
         self._job = job
-        self._student = student
         self._root = job.assignment.checkpoints_dir
         self._saved_at = time.monotonic()
-
-    def resume(self) -> TrainingState | None:
-        """Restore the student from the published checkpoint; None to start from the beginning."""
-        published = self._job.row.checkpoint
-        state = None
+        self._published: CheckpointPointer | None = None
+        self.finished: list[Json] = []
+        published = job.row.checkpoint
         if published is not None:
+            pointer = CheckpointPointer.from_json(published)
             try:
-                state = read_checkpoint(
-                    CheckpointPointer.from_json(published), student=self._student
-                )
+                self.finished = read_notes(pointer)["finished"]
             except CheckpointDamaged as error:
                 log.warning("checkpoint_damaged", reason=str(error))
             else:
-                log.info("training_resumed", step=published["step"])
+                self._published = pointer
         self._sweep(keep=None if published is None else published["uri"])
+
+    def resume(self, student: Student) -> TrainingState | None:
+        """Restore the student from the published checkpoint; None to start from the beginning.
+
+        Only the first student of an attempt has anything to go on from.
+        """
+        pointer, self._published = self._published, None
+        if pointer is None:
+            return None
+        try:
+            state = read_checkpoint(pointer, student=student)
+        except CheckpointDamaged as error:
+            log.warning("checkpoint_damaged", reason=str(error))
+            return None
+        log.info("training_resumed", step=pointer.step)
         return state
 
-    def save_if_due(self, state: TrainingState) -> None:
+    def save_if_due(self, student: Student, state: TrainingState) -> None:
         if time.monotonic() - self._saved_at >= self._job.assignment.checkpoint_seconds:
-            self.save(state)
+            self.save(student, state)
 
-    def save(self, state: TrainingState) -> None:
+    def save(self, student: Student, state: TrainingState) -> None:
         """Write a checkpoint and have its pointer published."""
         pointer = write_checkpoint(
             self._root / str(self._job.assignment.attempt),
             attempt=self._job.assignment.attempt,
-            student=self._student,
+            student=student,
             state=state,
+            notes={"finished": self.finished},
         )
         # The disk knows it, nobody else does: what a crash here leaves is swept later.
         self._job.faults.reach("train.checkpoint")

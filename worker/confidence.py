@@ -1,15 +1,12 @@
 """Which confidence of the pseudo-labels a job's selection reads: its passport."""
 
-from pathlib import Path
-
 import numpy as np
 
 from core.artifacts import ArtifactStore
-from llkd.base_models import ModelSource, locate
-from llkd.errors import ModelNotAllowed
 from llkd.estimated_confidence import ConfidenceEstimate, choose_confidence, estimate_confidence
-from llkd.specs import OFFLINE_MODEL, FewShotTeacher
+from llkd.specs import FewShotTeacher
 from llkd.types import FloatArray, Pool
+from worker.embedding import embed_texts, find_encoder
 from worker.job import Job
 from worker.protocol import Json
 
@@ -17,7 +14,6 @@ GIVEN = "given"
 ESTIMATED = "estimated"
 # Fewer texts cannot be cross-validated to any purpose.
 FEWEST = 50
-TEXTS_AT_ONCE = 512
 ESTIMATED_ARRAYS = ("values", "predicted", "top")
 
 
@@ -39,11 +35,12 @@ def make_passport(job: Job, pool: Pool) -> Json:
     trusts_given = wish == "given" or (
         wish == "auto" and isinstance(job.spec.teacher, FewShotTeacher)
     )
-    folder = _base_model(job)
+    encoder = find_encoder(job)
     labels = np.unique(pool.labels)
-    if trusts_given or folder is None or len(pool) < FEWEST or len(labels) < 2:
+    if trusts_given or encoder is None or len(pool) < FEWEST or len(labels) < 2:
         return {"confidence": passport, "estimated_confidence": None}
-    estimate = _estimate(job, pool, folder)
+    vectors = embed_texts(job, pool.texts, encoder=encoder)
+    estimate = estimate_confidence(vectors, pool, seed=job.spec.training.seed)
     passport |= {
         "used": ESTIMATED if wish == ESTIMATED else choose_confidence(pool, estimate),
         "skill": estimate.skill,
@@ -76,31 +73,6 @@ def load_estimate(artifacts: ArtifactStore, label_output: Json) -> ConfidenceEst
             skill=passport["skill"],
             agreement=passport["agreement"],
         )
-
-
-def _base_model(job: Job) -> Path | None:
-    """The offline encoder's folder, or None where the operator does not allow it."""
-    source = ModelSource(job.models_dir, job.assignment.allowed_models)
-    try:
-        return locate(OFFLINE_MODEL, revision=None, source=source)
-    except ModelNotAllowed:
-        return None
-
-
-def _estimate(job: Job, pool: Pool, folder: Path) -> ConfidenceEstimate:
-    # Imported here: torch takes seconds, and most jobs estimate nothing.
-    from llkd.teachers.local_embedder import LocalEmbedder
-
-    embedder = LocalEmbedder.from_folder(folder)
-    parts = []
-    for start in range(0, len(pool), TEXTS_AT_ONCE):
-        # Three depths of float64 for a whole pool would not fit; the last one in float32 does.
-        vectors = embedder.embed(pool.texts[start : start + TEXTS_AT_ONCE])[:, -1]
-        parts.append(vectors.astype(np.float32))
-        # Nothing more of the stage is done, but whoever supervises hears that we live.
-        job.progress.advance(job.progress.units_done)
-        job.stop.check()
-    return estimate_confidence(np.concatenate(parts), pool, seed=job.spec.training.seed)
 
 
 def _store(artifacts: ArtifactStore, estimate: ConfidenceEstimate) -> str:

@@ -68,6 +68,11 @@ class Progress:
             self.tell()
 
     @property
+    def units(self) -> int:
+        """Units that the stage has in all."""
+        return self._units
+
+    @property
     def units_done(self) -> int:
         """Units of the stage so far; stored with it, for an attempt that skips it."""
         return self._done

@@ -15,7 +15,7 @@ from core.errors import ErrorItem, Gone, ValidationFailed
 from core.ids import DatasetId, TenantId
 from llkd.base_models import ModelSource, check_name
 from llkd.errors import ModelNotAllowed as NameRefused
-from llkd.specs import FewShotTeacher, ProvidedTeacher, label_key
+from llkd.specs import OFFLINE_MODEL, FewShotTeacher, ProvidedTeacher, label_key
 
 MAX_STEPS = 2_000_000
 SHOWN_STRANGERS = 10
@@ -64,6 +64,8 @@ def check_models(body: JobCreate, source: ModelSource) -> None:
     named = [("/student/model", body.student.model, body.student.revision)]
     if isinstance(body.teacher, FewShotTeacher):
         named.append(("/teacher/model", body.teacher.model, body.teacher.revision))
+    if getattr(body.selection, "labeling", None) == "lazy":
+        named.append(("/selection/labeling", OFFLINE_MODEL, None))
     for pointer, name, revision in named:
         try:
             check_name(name, revision=revision, source=source)
@@ -97,8 +99,8 @@ def check_files(body: JobCreate, datasets: Datasets, artifacts: ArtifactStore) -
 
 
 def most_steps(body: JobCreate, rows: int, *, share: float = 1.0) -> int:
-    """Optimizer steps if this share of the texts is trained on in every epoch, within
-    `max_steps`."""
+    """Optimizer steps of one candidate if this share of the texts is trained on in every
+    epoch, within `max_steps`."""
     training = body.resolved().training
     assert training.epochs is not None
     steps = math.ceil(rows / training.batch_size) * training.epochs
@@ -131,7 +133,7 @@ def _check_gold(body: JobCreate, dataset: DatasetRow, artifacts: ArtifactStore) 
 
 
 def _check_size(body: JobCreate, rows: int) -> None:
-    steps = most_steps(body, rows)
+    steps = sum(most_steps(candidate, rows) for candidate in body.candidates())
     if steps > MAX_STEPS:
         message = (
             f"{rows} texts in batches of {body.training.batch_size} would take up to {steps} "

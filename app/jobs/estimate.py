@@ -105,7 +105,7 @@ def estimate_job(
         tokens=_tokens(body, calls=calls, size=size),
         cost_usd=0.0,
         seconds=_seconds(finished, calls),
-        steps=_steps(body, pool.rows),
+        steps=_sum([_steps(candidate, pool.rows) for candidate in body.candidates()]),
     )
 
 
@@ -132,6 +132,14 @@ def _steps(body: JobCreate, rows: int) -> Range:
     one_pass = max(1, round(share * rows / body.training.batch_size))
     low = min(one_pass, expected) if body.training.early_stopping else expected
     return Range(low=low, expected=expected, high=checks.most_steps(body, rows))
+
+
+def _sum(ranges: Sequence[Range]) -> Range:
+    return Range(
+        low=sum(each.low for each in ranges),
+        expected=sum(each.expected for each in ranges),
+        high=sum(each.high for each in ranges),
+    )
 
 
 def _expected_share(selection: SelectionSpec) -> float:

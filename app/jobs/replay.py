@@ -13,12 +13,15 @@ from core.lifecycle import Stage
 
 # Of a training, what its selection decides where nothing is asked for.
 SET_BY_SELECTION = {"epochs": None, "max_steps": None}
+# And what its student decides.
+SET_BY_STUDENT = {"learning_rate": None}
 
 
 def whole_request(session: Session, tenant: TenantId, replay: JobReplay) -> JobCreate:
     """The request that the replay comes to, defaults not yet resolved.
 
-    With another kind of selection, how long to train follows the new one.
+    With another kind of selection, how long to train follows the new one; with more or less
+    of the student learning, how fast.
 
     Raises:
         ValidationFailed: the tenant has no such job.
@@ -36,9 +39,12 @@ def whole_request(session: Session, tenant: TenantId, replay: JobReplay) -> JobC
         for name in ("name", *REPLAYABLE)
         if (value := getattr(replay, name)) is not None
     }
+    training: dict[str, None] = {}
     if replay.selection is not None and replay.selection.kind != base.selection.kind:
-        unset = base.training.model_copy(update=SET_BY_SELECTION)
-        changes = {"training": unset} | changes
+        training |= SET_BY_SELECTION
+    if replay.student is not None and replay.student.trainable != base.student.trainable:
+        training |= SET_BY_STUDENT
+    changes = {"training": base.training.model_copy(update=training)} | changes
     return base.model_copy(
         update={**changes, "metadata": replay.metadata, "priority": replay.priority}
     )

@@ -51,10 +51,37 @@ class ConfidenceReport(Told):
     )
 
 
+class BuyingRound(Told):
+    """What was known after a round of lazy labelling."""
+
+    asked: int = Field(description="Texts put to the teacher so far.", examples=[125])
+    answered: int = Field(description="Those that got a label.", examples=[124])
+    audited: int = Field(description="Those among them that were chosen by lot.", examples=[103])
+    agreement: float | None = Field(
+        description="On which share of the audited texts a cheap student, fitted without them, "
+        "says what the teacher says; null while it cannot be fitted.",
+        examples=[0.71],
+    )
+
+
+class BuyingReport(Told):
+    """How lazy labelling went."""
+
+    texts: int = Field(description="That could have been asked about.", examples=[8200])
+    rounds: list[BuyingRound] = Field(description="In order.")
+    ended: Literal["budget", "not_worth_it", "all_asked"] = Field(
+        description="Why no more was asked. `not_worth_it`: even one standard error above the "
+        "line through the rounds, a doubling of the answers brings less than a hundredth of "
+        "agreement.",
+        examples=["not_worth_it"],
+    )
+
+
 class TeacherReport(Told):
     kind: str = Field(description="As in the request.", examples=["few_shot"])
     answers: TeacherCounts = Field(description="What became of the texts put to it.")
     confidence: ConfidenceReport = Field(description="How sure it was.")
+    buying: BuyingReport | None = Field(description="Null where every text was asked about.")
     evaluation: Json | None = Field(
         description="Against gold: accuracy and macro_f1 with 95 % intervals, per_class, "
         "confusion, calibration; null without gold labels.",
@@ -102,13 +129,32 @@ class TrainingReport(Told):
 
 
 class SelectionReport(Told):
-    kind: str = Field(description="As in the request.", examples=["llkd"])
+    kind: str = Field(
+        description="As in the request; of `auto`, the one that was chosen.", examples=["llkd"]
+    )
     seen: int = Field(description="Texts decided on, repeats included.", examples=[9600])
     kept: int = Field(description="Those kept, repeats included.", examples=[3104])
     kept_fraction: float = Field(description="kept / seen.", examples=[0.32])
     unique_fraction: float = Field(
         description="Different texts trained on, as a share of the pool.", examples=[0.41]
     )
+
+
+class CandidateReport(Told):
+    """One selection of those that `auto` tried."""
+
+    selection: Json = Field(description="As asked.", examples=[{"kind": "llkd"}])
+    chosen: bool = Field(description="Whether its student is the job's.", examples=[True])
+    held_out_score: float | None = Field(
+        description="What it was chosen by: macro-F1 of the final student on the held-out "
+        "slice; null without one.",
+        examples=[0.93],
+    )
+    steps: int = Field(description="Optimizer steps.", examples=[97])
+    gradient_samples: int = Field(description="Repeats included.", examples=[3104])
+    unique_samples: int = Field(description="Different texts trained on.", examples=[1310])
+    ended: str = Field(description="The training loop's own word for it.", examples=["finished"])
+    seconds: float = Field(description="Of the attempt that finished it.", examples=[61.4])
 
 
 class ExportReport(Told):
@@ -135,6 +181,9 @@ class ReportRead(Told):
     student: StudentReport = Field(description="What came of it.")
     training: TrainingReport = Field(description="What it took.")
     selection: SelectionReport = Field(description="What was worth a step.")
+    candidates: list[CandidateReport] | None = Field(
+        description="What `auto` tried, in order; null for every other selection."
+    )
     export: ExportReport | None = Field(description="Null until the model is registered.")
 
 
@@ -159,6 +208,7 @@ def read_report(session: Session, tenant: TenantId, job_id: str) -> ReportRead:
             kind=job.spec["teacher"]["kind"],
             answers=teacher_counts(measured["labels"]),
             confidence=_confidence(done[Stage.LABEL].output),
+            buying=done[Stage.LABEL].output.get("buying"),
             evaluation=_without_agreement(measured["teacher"]),
         ),
         student=StudentReport(
@@ -167,6 +217,7 @@ def read_report(session: Session, tenant: TenantId, job_id: str) -> ReportRead:
         ),
         training=tell_training(done),
         selection=_selection(job.spec["selection"]["kind"], done[Stage.TRAIN].output),
+        candidates=done[Stage.TRAIN].output.get("candidates"),
         export=_export(ModelRepository(session).by_job(job.id)),
     )
 
@@ -215,10 +266,11 @@ def tell_training(done: Mapping[Stage, JobStageRow]) -> TrainingReport:
     )
 
 
-def _selection(kind: str, output: Json) -> SelectionReport:
+def _selection(asked: str, output: Json) -> SelectionReport:
     counters = output["counters"]
     return SelectionReport(
-        kind=kind,
+        # Students of the first release had the selection that was asked for.
+        kind=output.get("selection", {}).get("kind", asked),
         seen=counters["seen"],
         kept=counters["kept"],
         kept_fraction=round(counters["kept"] / max(1, counters["seen"]), 4),

@@ -14,14 +14,14 @@ from llkd.specs import (
     FreeMatchSelection,
     LlkdSelection,
     RandomSelection,
-    SelectionSpec,
+    SingleSelection,
     StudentUncertaintySelection,
     TeacherConfidenceSelection,
 )
 from llkd.types import Pool
 
 
-def build_selector(spec: SelectionSpec, *, pool: Pool, seed: int) -> Selector:
+def build_selector(spec: SingleSelection, *, pool: Pool, seed: int) -> Selector:
     """Build the selector of one training on this pool; equal arguments select equally."""
     match spec:
         case LlkdSelection():

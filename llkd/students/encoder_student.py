@@ -27,11 +27,11 @@ from llkd.types import Classified, FloatArray, IntArray
 # Longer gradients are cut: one odd text must not undo a hundred steps.
 MAX_GRADIENT_NORM = 1.0
 
-# Padded tokens and rows that a forward holds at once. A CPU gains nothing from more rows
-# and loses by their padding: few of like length are fastest. A GPU wants to be filled.
-# Training keeps activations, so it holds less.
-_PREDICT = {"cpu": {"padded_tokens": 8_192, "rows": 8}, "cuda": {"padded_tokens": 262_144}}
-_UPDATE = {"cpu": {"padded_tokens": 8_192, "rows": 16}, "cuda": {"padded_tokens": 65_536}}
+# Padded tokens that a forward holds at once. A CPU gains nothing from more and loses by
+# the padding: a few texts of like length are fastest. A GPU wants to be filled. Training
+# keeps activations, so it holds less.
+_PREDICT = {"cpu": 256, "cuda": 262_144}
+_UPDATE = {"cpu": 256, "cuda": 65_536}
 
 
 class EncoderStudent:
@@ -67,7 +67,7 @@ class EncoderStudent:
         rows = self._reader.read(texts)
         logits = torch.empty((len(texts), self._model.class_count), dtype=torch.float64)
         self._model.eval()
-        batches = list(rows.batches(**_PREDICT[self._device.type]))
+        batches = list(rows.batches(padded_tokens=_PREDICT[self._device.type]))
         scored = side_by_side(lambda index: self._score(rows, index), batches, device=self._device)
         for index, found in zip(batches, scored, strict=True):
             logits[torch.from_numpy(index)] = found
@@ -168,7 +168,7 @@ class EncoderStudent:
         total = float(weights.sum())
         loss = 0.0
         probabilities = np.empty((len(labels), self._model.class_count))
-        for index in rows.batches(**_UPDATE[self._device.type]):
+        for index in rows.batches(padded_tokens=_UPDATE[self._device.type]):
             part = torch.from_numpy(weights[index]).to(self._device, torch.float32)
             target = torch.from_numpy(labels[index]).to(self._device)
             with self._precision():

@@ -25,10 +25,16 @@ LLKD = Run(
     gradient_samples=640,
     steps=20,
     forwards=900,
+    teacher_answers=100,
+    confidence="given",
+    held_out_score=0.8,
     ended="finished",
     averaged=True,
     seconds=12.0,
 )
+
+
+RUNS = {"llkd": LLKD, "llkd, lazy": replace(LLKD, strategy="llkd, lazy", steps=7)}
 
 
 def rival(predicted: list[int], name: str = "all, 3 epochs") -> Run:
@@ -51,7 +57,6 @@ def make_result(strategy: str, *, seed: int, macro_f1: float, **changes: Any) ->
         teacher_accuracy=0.775,
         macro_f1=macro_f1,
         accuracy=macro_f1,
-        teacher_answers=100,
         differences={"all, 3 epochs": Difference(2.0, -1.0, 5.0)} if strategy == "llkd" else {},
     )
     return replace(result, **changes)
@@ -94,7 +99,7 @@ class TestTables:
         text = as_markdown(self.results())
         assert text.count("**trec6**") == text.count("**isear**") == 1
         assert "| llkd | 81.0 ± 1.4 |" in text
-        assert "| all, 3 epochs | 78.0 ± 0.0 | 78.0 ± 0.0 | +2.0 (-1.0 to +5.0) |" in text
+        assert "| all, 3 epochs | 78.0 ± 0.0 | 78.0 ± 0.0 | +2.0 (-1.0 to +5.0) | - | 100 |" in text
         assert "seeds [42, 43])" in text
 
     def test_what_was_asked_beside_the_defaults_is_told_and_kept_apart(self) -> None:
@@ -105,23 +110,48 @@ class TestTables:
 
     def test_the_last_table_is_llkds_gain_over_settings(self) -> None:
         # Gains of 3 and -1 points; 3 x 640 gradient samples against 2 x 6400 + 640.
-        assert "| all, 3 epochs | 2 | +1.00 | -1.0 | 14 % | 100 % |" in as_markdown(self.results())
+        expected = "| all, 3 epochs | 2 | +1.00 | -1.0 | 1 | 100 % | 14 % | 100 % |"
+        assert expected in as_markdown(self.results())
+
+    def test_lazy_has_a_summary_of_its_own(self) -> None:
+        lazy = [
+            make_result("llkd, lazy", seed=seed, macro_f1=0.79, teacher_answers=25)
+            for seed in (42, 43)
+        ]
+        text = as_markdown([*self.results(), *lazy])
+        assert "| all, 3 epochs | 1 | +1.00 | +1.0 | 1 | 25 % | 10 % | 100 % |" in text
+        assert "| llkd, lazy against |" in text
+
+    def test_auto_is_the_best_by_the_held_out_score_at_the_cost_of_all(self) -> None:
+        tried = [
+            make_result("llkd", seed=42, macro_f1=0.80, held_out_score=0.9),
+            make_result("all, 3 epochs", seed=42, macro_f1=0.85, held_out_score=0.8, steps=90),
+            make_result("class_confidence, LLKD's steps", seed=42, macro_f1=0.7),
+        ]
+        line = next(row for row in as_markdown(tried).split("\n") if row.startswith("| auto | "))
+        assert line.startswith("| auto | 80.0 | 80.0 |")
+        assert "| 1,920 | 130 |" in line
 
 
 class TestStrategies:
     def test_rivals_of_equal_cost_take_llkds_size_and_steps(self) -> None:
-        selection, training = STRATEGIES["random, LLKD's size and steps"](LLKD)
-        assert selection == RandomSelection(share=0.25)
-        assert (training.max_steps, training.early_stopping) == (20, False)
-        selection, training = STRATEGIES["class_confidence, LLKD's steps"](LLKD)
-        assert selection == ClassConfidenceSelection()
-        assert training.max_steps == 20
+        recipe = STRATEGIES["random, LLKD's size and steps"](RUNS)
+        assert recipe.selection == RandomSelection(share=0.25)
+        assert (recipe.training.max_steps, recipe.training.early_stopping) == (20, False)
+        recipe = STRATEGIES["class_confidence, LLKD's steps"](RUNS)
+        assert recipe.selection == ClassConfidenceSelection()
+        assert recipe.training.max_steps == 20
+
+    def test_lazys_rival_buys_by_lot_and_takes_lazys_steps(self) -> None:
+        recipe = STRATEGIES["random answers, class_confidence"](RUNS)
+        assert (recipe.answers, recipe.training.max_steps) == ("random", 7)
+        assert recipe.selection == ClassConfidenceSelection(share=0.7)
 
     @pytest.mark.parametrize("name", STRATEGIES)
     def test_each_can_be_asked_for(self, name: str) -> None:
-        selection, training = STRATEGIES[name](LLKD)
-        assert selection.kind in name.replace("llkd, ragged", "llkd")
-        assert training.learning_rate > 0
+        recipe = STRATEGIES[name](RUNS)
+        assert recipe.selection.kind in name
+        assert recipe.training.batch_size == 32
 
     def test_the_quick_ones_are_among_them(self) -> None:
         assert set(QUICK) <= set(STRATEGIES)
@@ -188,7 +218,41 @@ class TestLoadSetting:
             load_setting(folder, PROVIDED, split="test", seed=1, limit=None)
 
 
+class TestAnswered:
+    def test_a_job_of_half_the_answers_reads_their_confidences_alone(self, tmp_path: Path) -> None:
+        setting = load_setting(make_folder(tmp_path), PROVIDED, split="test", seed=1, limit=None)
+        assert setting.vectors.shape == (40, 384)
+        places = np.arange(0, 40, 2)
+        pool, used = setting.answered(places, seed=1)
+        assert used == "estimated"
+        assert list(pool.texts) == [setting.pool.texts[place] for place in places.tolist()]
+        # The given confidences follow the place in the file: they say nothing of the labels.
+        assert pool.confidence.tolist() != setting.pool.confidence[places].tolist()
+
+    def test_a_few_shot_teachers_confidences_are_taken_as_they_are(self, tmp_path: Path) -> None:
+        choice = TeacherChoice.parse("few_shot:k=4")
+        setting = load_setting(make_folder(tmp_path), choice, split="test", seed=1, limit=None)
+        places = np.arange(len(setting.pool))
+        pool, used = setting.answered(places, seed=1)
+        assert used == "given"
+        assert pool.confidence.tolist() == setting.pool.confidence.tolist()
+
+
 class TestMeasureUnit:
+    def test_lazy_asks_within_its_budget_and_its_rival_as_much(self, tmp_path: Path) -> None:
+        options = method._options(
+            [
+                str(make_folder(tmp_path)),
+                "--teacher=provided:teacher.jsonl",
+                "--strategies=llkd, lazy;random answers, class_confidence",
+                '--training={"max_steps": 1, "batch_size": 4}',
+            ]
+        )
+        lazy, rival = method.measure_unit(options.folders[0], 42, options)
+        assert (lazy.strategy, lazy.teacher_answers, lazy.pool) == ("llkd, lazy", 10, 10)
+        assert (rival.teacher_answers, rival.steps) == (10, lazy.steps)
+        assert list(lazy.differences) == ["random answers, class_confidence"]
+
     def test_strategies_learn_from_one_pool_and_are_compared(self, tmp_path: Path) -> None:
         options = method._options(
             [

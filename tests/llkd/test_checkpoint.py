@@ -9,9 +9,11 @@ import pytest
 from llkd.checkpoint import (
     DYNAMICS,
     MANIFEST,
+    NOTES,
     STATE,
     CheckpointPointer,
     read_checkpoint,
+    read_notes,
     remove_checkpoint,
     write_checkpoint,
 )
@@ -56,7 +58,7 @@ class TestWriteCheckpoint:
     def test_nothing_half_written_stays(self, pointer: CheckpointPointer, tmp_path: Path) -> None:
         assert [path.name for path in tmp_path.iterdir()] == [Path(pointer.uri).name]
         assert sorted(path.name for path in Path(pointer.uri).iterdir()) == sorted(
-            [MANIFEST, STATE, DYNAMICS, TRAINING]
+            [MANIFEST, STATE, DYNAMICS, NOTES, TRAINING]
         )
 
     def test_what_a_killed_writer_left_is_written_over(
@@ -104,12 +106,12 @@ class TestWriteCheckpoint:
         monkeypatch.setattr("llkd.checkpoint._fsync", lambda path: done.append(path.name))
         monkeypatch.setattr(Path, "rename", noted_rename)
         write_checkpoint(tmp_path, attempt=1, student=student, state=TrainingState.start(10))
-        assert sorted(done[:3]) == sorted([STATE, DYNAMICS, TRAINING])
-        assert done[3:] == [MANIFEST, "step-0.tmp-1", "rename", tmp_path.name]
+        assert sorted(done[:4]) == sorted([STATE, DYNAMICS, NOTES, TRAINING])
+        assert done[4:] == [MANIFEST, "step-0.tmp-1", "rename", tmp_path.name]
 
 
 class TestReadCheckpoint:
-    @pytest.mark.parametrize("name", [MANIFEST, STATE, DYNAMICS, TRAINING])
+    @pytest.mark.parametrize("name", [MANIFEST, STATE, DYNAMICS, NOTES, TRAINING])
     def test_a_flipped_byte_is_noticed(
         self, make_student: MakeStudent, pointer: CheckpointPointer, name: str
     ) -> None:
@@ -123,7 +125,7 @@ class TestReadCheckpoint:
             read_checkpoint(pointer, student=other)
         assert other.weights_sha256() == before
 
-    @pytest.mark.parametrize("name", [MANIFEST, STATE, DYNAMICS, TRAINING])
+    @pytest.mark.parametrize("name", [MANIFEST, STATE, DYNAMICS, NOTES, TRAINING])
     def test_a_missing_file_is_noticed(
         self, student: EncoderStudent, pointer: CheckpointPointer, name: str
     ) -> None:
@@ -131,7 +133,7 @@ class TestReadCheckpoint:
         with pytest.raises(CheckpointDamaged):
             read_checkpoint(pointer, student=student)
 
-    @pytest.mark.parametrize("name", [MANIFEST, STATE, DYNAMICS, TRAINING])
+    @pytest.mark.parametrize("name", [MANIFEST, STATE, DYNAMICS, NOTES, TRAINING])
     def test_a_file_cut_short_is_noticed(
         self, student: EncoderStudent, pointer: CheckpointPointer, name: str
     ) -> None:
@@ -193,3 +195,18 @@ class TestInterruptedTraining:
             )
         assert attempts == expected > 10
         assert student.weights_sha256() == undisturbed.weights_sha256()
+
+
+class TestNotes:
+    def test_what_the_caller_noted_is_given_back(
+        self, student: EncoderStudent, tmp_path: Path
+    ) -> None:
+        notes = {"finished": [{"steps": 3}]}
+        state = TrainingState.start(10)
+        noted = write_checkpoint(tmp_path, attempt=1, student=student, state=state, notes=notes)
+        assert read_notes(noted) == notes
+
+    def test_of_a_damaged_checkpoint_nothing_is_believed(self, pointer: CheckpointPointer) -> None:
+        (Path(pointer.uri) / STATE).write_text("{}", encoding="utf-8")
+        with pytest.raises(CheckpointDamaged):
+            read_notes(pointer)

@@ -21,7 +21,7 @@ from llkd.specs import (
     FreeMatchSelection,
     LlkdSelection,
     RandomSelection,
-    SelectionSpec,
+    SingleSelection,
     StudentUncertaintySelection,
 )
 from llkd.students.base import Learned, Student
@@ -31,7 +31,7 @@ from llkd.types import Classified, FloatArray, IntArray, Json, Pool
 from tests.llkd.conftest import MakeStudent
 from tests.llkd.tiny_bert import make_pool
 
-SELECTIONS: list[SelectionSpec] = [
+SELECTIONS: list[SingleSelection] = [
     LlkdSelection(),
     LlkdSelection(ragged=True),
     AllSelection(),
@@ -42,7 +42,7 @@ SELECTIONS: list[SelectionSpec] = [
 ]
 
 
-def selector_of(spec: SelectionSpec, pool: Pool | None = None) -> Selector:
+def selector_of(spec: SingleSelection, pool: Pool | None = None) -> Selector:
     return build_selector(spec, pool=pool or make_pool(3), seed=5)
 
 
@@ -235,14 +235,14 @@ class TestStopping:
     def held_out(self) -> tuple[Pool, Pool]:
         return make_pool(64), make_pool(40, seed=77)
 
-    def test_it_stops_after_three_looks_without_a_gain_and_goes_back_to_the_best(self) -> None:
+    def test_it_stops_after_three_looks_without_a_gain_and_goes_back_to_the_last_best(self) -> None:
         pool, held_out = self.held_out()
         student = ScriptedStudent(scores=[0.3, 0.6, 0.9, 0.8, 0.9, 0.7]).knowing(held_out)
         plan = make_plan(epochs=20, patience=3)
         reports = run(student, pool, selector_of(AllSelection()), plan=plan, held_out=held_out)
         assert reports[-1].stopped == "no_gain"
-        assert student.events[-2:] == ["remember 5", "recall"]
-        assert reports[-1].state.best_step == 5
+        assert student.events[-2:] == ["remember 9", "recall"]
+        assert reports[-1].state.best_step == 9
 
     def test_the_average_is_kept_where_it_scores_better(self) -> None:
         pool, held_out = self.held_out()
@@ -256,13 +256,22 @@ class TestStopping:
         assert looked[:3] == pytest.approx([0.6, 0.9, 0.6], abs=0.05)
         assert reports[-1].counters["forwards"] == 2 * len(looked) * len(held_out)
 
-    def test_a_creeping_score_is_no_gain(self) -> None:
+    def test_a_creeping_score_is_no_gain_but_its_weights_are_kept(self) -> None:
         pool, held_out = self.held_out()
         student = ScriptedStudent(scores=[0.5, 0.525, 0.55, 0.575]).knowing(held_out)
         plan = replace(make_plan(epochs=20), min_gain=0.2)
         reports = run(student, pool, selector_of(AllSelection()), plan=plan, held_out=held_out)
         assert reports[-1].stopped == "no_gain"
-        assert reports[-1].state.best_step == 1
+        assert reports[-1].state.best_step == reports[-1].step == 7
+
+    def test_the_last_weights_are_looked_at_in_any_case(self) -> None:
+        pool, held_out = self.held_out()
+        student = ScriptedStudent(scores=[0.5, 0.7, 0.9]).knowing(held_out)
+        plan = replace(make_plan(epochs=1), check_every=5)
+        reports = run(student, pool, selector_of(AllSelection()), plan=plan, held_out=held_out)
+        looked = [each.step for each in reports if each.held_out_score is not None]
+        assert looked == [1, 6, 8]
+        assert (reports[-1].stopped, reports[-1].state.best_step) == ("finished", 8)
 
     def test_nobody_looks_before_the_first_check(self) -> None:
         pool, held_out = self.held_out()
@@ -296,7 +305,7 @@ class TestResume:
     @pytest.mark.parametrize("spec", SELECTIONS, ids=repr)
     @pytest.mark.parametrize("break_at", [1, 4, 11, 17])
     def test_broken_training_ends_with_the_weights_of_undisturbed_training(
-        self, make_student: MakeStudent, tmp_path: Path, spec: SelectionSpec, break_at: int
+        self, make_student: MakeStudent, tmp_path: Path, spec: SingleSelection, break_at: int
     ) -> None:
         pool, held_out = make_pool(64, seed=2), make_pool(20, seed=3)
         plan = make_plan(patience=100)

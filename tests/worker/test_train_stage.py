@@ -116,6 +116,64 @@ class TestInterruptedTraining:
         assert left == saved[:1]
 
 
+TRIED = [{"kind": "llkd"}, {"kind": "all"}]
+AUTO = {"kind": "auto", "candidates": TRIED}
+# Few steps each, and enough texts for a held-out slice.
+SHORT = {
+    "max_steps": 6,
+    "batch_size": 16,
+    "learning_rate": 1e-3,
+    "device": "cpu",
+}
+
+
+class TestAuto:
+    def rows(self) -> list[Json]:
+        return make_rows(800, gold=0)
+
+    def test_each_candidate_is_trained_as_a_job_of_its_own_would_be(
+        self, workshop: Workshop
+    ) -> None:
+        add_job(workshop, self.rows(), selection=AUTO, training=SHORT)
+        auto = run(workshop.claim())
+        alone = []
+        for selection in TRIED:
+            add_job(workshop, self.rows(), selection=selection, training=SHORT)
+            alone.append(run(workshop.claim()))
+        scores = [output["final_score"] for output in alone]
+        assert [tried["held_out_score"] for tried in auto["candidates"]] == scores
+        best = scores.index(max(scores))
+        assert auto["weights_sha256"] == alone[best]["weights_sha256"]
+        assert auto["selection"]["kind"] == TRIED[best]["kind"]
+        assert [tried["chosen"] for tried in auto["candidates"]] == [best == 0, best == 1]
+        assert alone[0]["candidates"] is None
+
+    def test_after_a_crash_no_finished_candidate_is_trained_again(self, workshop: Workshop) -> None:
+        add_job(workshop, self.rows(), selection=AUTO, training=SHORT)
+        expected = run(workshop.claim())
+        steps = expected["candidates"][0]["steps"]
+        add_job(workshop, self.rows(), selection=AUTO, training=SHORT)
+        job = workshop.claim(environment=crash_at(3 * steps, attempt=1), checkpoint_seconds=0)
+        with pytest.raises(InjectedFault):
+            run(job)
+        workshop.give_back(job)
+        workshop.told.clear()
+        again = run(workshop.claim())
+        assert again["weights_sha256"] == expected["weights_sha256"]
+        assert again["candidates"][0]["seconds"] > 0
+        first = next(m for m in workshop.told if isinstance(m, Advanced) and "step" in m.detail)
+        assert first.detail["step"] > steps
+
+    def test_progress_counts_all_candidates(self, workshop: Workshop) -> None:
+        add_job(workshop, self.rows(), selection=AUTO, training=SHORT)
+        job = workshop.claim()
+        job.progress.enter(Stage.TRAIN)
+        run(job)
+        told = [message for message in workshop.told if isinstance(message, Advanced)]
+        percents = [message.detail["percent"] for message in told]
+        assert percents == sorted(percents)
+
+
 class TestProgress:
     def test_it_never_goes_back_and_never_says_done(self, workshop: Workshop) -> None:
         add_job(workshop)

@@ -94,7 +94,7 @@ def _card(job: Job, outputs: Mapping[Stage, Json]) -> ModelCard:
         max_length=job.spec.student.max_length,
         teacher=f"{job.spec.teacher.kind} {getattr(job.spec.teacher, 'model', '')}".strip(),
         confidence_source=outputs[Stage.LABEL]["confidence_source"],
-        selection=job.spec.selection.model_dump(mode="json"),
+        selection=outputs[Stage.TRAIN]["selection"],
         counts={
             "Texts answered by the teacher": outputs[Stage.LABEL]["counts"]["answered"],
             "Texts in the training pool": outputs[Stage.TRAIN]["pool_size"],

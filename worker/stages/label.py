@@ -14,6 +14,7 @@ from llkd.specs import ProvidedTeacher
 from llkd.teachers.factory import build_teacher
 from llkd.types import ProvidedAnswer, Question
 from worker.answer_desk import AnswerDesk, Asked
+from worker.buying import Bought, buy_answers
 from worker.confidence import make_passport
 from worker.durability import durably
 from worker.job import Job
@@ -22,6 +23,7 @@ from worker.protocol import Json
 from worker.roles import COLUMNS, Roles, Row
 
 PASSPORT = ("confidence", "estimated_confidence")
+LAZY = "lazy"
 
 
 def label(job: Job, _: Mapping[Stage, Json]) -> Json:
@@ -73,13 +75,20 @@ class Labelling:
             else job.artifacts.path(job.evaluation_dataset.rows_artifact)
         )
         self._done = 0
+        # By row, where texts were chosen; None where every text is asked about.
+        self._bought: Bought | None = None
 
     def run(self) -> Json:
         job = self._job
         pool_rows = count_rows(self._rows)
         other = self._evaluation_rows
-        job.progress.expect(pool_rows + (0 if other is None else count_rows(other)))
+        is_lazy = getattr(job.spec.selection, "labeling", None) == LAZY
+        passes = 2 if is_lazy else 1
+        job.progress.expect(passes * pool_rows + (0 if other is None else count_rows(other)))
         roles = Roles.within(self._rows) if other is None else Roles.beside(other)
+        if is_lazy:
+            self._bought = self._buy(roles)
+            self._done = pool_rows
         labels = self._file(self._rows, roles)
         evaluation_labels = None if other is None else self._file(other, None)
         self._desk.tally.check_all()
@@ -92,7 +101,19 @@ class Labelling:
             "counts": counts,
             "confidence_source": self._desk.tally.confidence_source.value,
             "budget_reached": self._desk.budget_reached,
+            "buying": None if self._bought is None else self._bought.told,
         }
+
+    def _buy(self, roles: Roles) -> Bought:
+        """Choose among the rows to train on, and ask about those."""
+        questions = {
+            first + place: self._question(row)
+            for first, batch in self._batches(self._rows)
+            for place, row in enumerate(batch)
+            if roles.of(row) is Role.TRAIN
+        }
+        with self._job.stop.deferred():
+            return buy_answers(self._job, self._desk, questions, advance=self._advance)
 
     def _file(self, rows: Path, roles: Roles | None) -> str:
         path = self._job.artifacts.scratch_path(".parquet")
@@ -101,15 +122,25 @@ class Labelling:
 
     def _chunks(self, rows: Path, roles: Roles | None) -> Iterator[list[LabelEntry]]:
         with self._job.stop.deferred():
-            first = 0
-            for batch in iter_batches(rows, columns=COLUMNS, size=ROW_GROUP):
+            for first, batch in self._batches(rows):
                 yield self._entries(batch, roles, first=first)
-                first += len(batch)
+
+    def _batches(self, rows: Path) -> Iterator[tuple[int, list[Row]]]:
+        """The rows a group at a time, each with the place of its first."""
+        first = 0
+        for batch in iter_batches(rows, columns=COLUMNS, size=ROW_GROUP):
+            yield first, batch
+            first += len(batch)
 
     def _entries(self, rows: Sequence[Row], roles: Roles | None, *, first: int) -> list[LabelEntry]:
         """The entries of one chunk, asking about those rows that have a part in the job."""
         of = [roles.of(row) if roles else _measures(row) for row in rows]
-        wanted = [place for place, role in enumerate(of) if role is not Role.EXCLUDED]
+        bought = self._bought_within(of, first=first)
+        wanted = [
+            place
+            for place, role in enumerate(of)
+            if role is not Role.EXCLUDED and place not in bought
+        ]
         questions = [self._question(rows[place]) for place in wanted]
         found: list[Asked | None] = self._desk.find(questions)
         self._advance(self._done + len(rows) - found.count(None))
@@ -123,15 +154,26 @@ class Labelling:
             for place, asked in zip(some, answers, strict=True):
                 found[place] = asked
             self._advance(self._done + len(some))
-        by_row = dict(zip(wanted, found, strict=True))
+        by_row: dict[int, Asked | None] = {**bought, **dict(zip(wanted, found, strict=True))}
         return [self._entry(role, by_row.get(place)) for place, role in enumerate(of)]
+
+    def _bought_within(self, roles: Sequence[Role], *, first: int) -> dict[int, Asked | None]:
+        """What was bought of one chunk's rows to train on, by place in it."""
+        if self._bought is None:
+            return {}
+        return {
+            place: self._bought.answers.get(first + place)
+            for place, role in enumerate(roles)
+            if role is Role.TRAIN
+        }
 
     def _advance(self, done: int) -> None:
         job, tally = self._job, self._desk.tally
         self._done = done
         job.faults.reach("label.batch")
         counts = tally.counts()
-        job.progress.advance(done, rows=done, teacher=counts, tokens=tally.tokens())
+        rows = done if self._bought is None else tally.asked
+        job.progress.advance(done, rows=rows, teacher=counts, tokens=tally.tokens())
         if self._desk.budget_reached:
             job.book.tell_once(EventType.BUDGET_REACHED, **counts)
         if tally.asked:

@@ -1,7 +1,9 @@
 """The second stage: a student learns from the pseudo-labels, and can be interrupted at any step."""
 
 import tempfile
+import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
@@ -9,11 +11,13 @@ import structlog
 from core.lifecycle import EventType, Stage, StopReason
 from llkd.base_models import ModelSource
 from llkd.distiller import TrainingReport, distill
-from llkd.held_out import split_held_out
+from llkd.held_out import held_out_score, split_held_out
 from llkd.selection.factory import build_selector
+from llkd.specs import AutoSelection, DistillationSpec, SingleSelection
 from llkd.students.base import Student
 from llkd.students.factory import build_student
 from llkd.training_plan import TrainingPlan
+from llkd.training_state import TrainingState
 from llkd.types import Pool
 from worker.checkpoints import Checkpoints
 from worker.job import Job
@@ -28,7 +32,7 @@ FINISHED = "finished"
 
 
 def train(job: Job, outputs: Mapping[Stage, Json]) -> Json:
-    """Distill, and store the student that came of it.
+    """Distill, and store the student that came of it: of several, the best one.
 
     Raises:
         InsufficientLabelDiversity: too few labels, or too few texts of each.
@@ -38,51 +42,143 @@ def train(job: Job, outputs: Mapping[Stage, Json]) -> Json:
     pool = load_pool(job, outputs)
     check_diversity(pool, job.spec.label_names)
     learned, held_out = split_held_out(pool, seed=job.spec.training.seed)
+    checkpoints = Checkpoints(job)
+    candidates = _candidates(job.spec, learned)
+    job.progress.expect(candidates[-1].before + candidates[-1].batches)
+    with job.stop.deferred():
+        for candidate in candidates[len(checkpoints.finished) :]:
+            checkpoints.finished.append(
+                _train_one(job, candidate, learned, held_out, checkpoints=checkpoints)
+            )
+    return _best(checkpoints.finished)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One of the students that are trained on the same answers.
+
+    Attributes:
+        batches: of the pool, in all its passes.
+        before: batches of those that are trained before it.
+    """
+
+    spec: DistillationSpec
+    selection: SingleSelection
+    plan: TrainingPlan
+    batches: int
+    before: int
+
+
+def _candidates(spec: DistillationSpec, pool: Pool) -> list[Candidate]:
+    found: list[Candidate] = []
+    before = 0
+    for each in spec.candidates():
+        assert not isinstance(each.selection, AutoSelection), "a candidate is one selection"
+        plan = TrainingPlan.of(each)
+        batches = plan.epochs * plan.batches_an_epoch(pool)
+        found.append(Candidate(each, each.selection, plan, batches=batches, before=before))
+        before += batches
+    return found
+
+
+def _train_one(
+    job: Job,
+    candidate: Candidate,
+    pool: Pool,
+    held_out: Pool | None,
+    *,
+    checkpoints: Checkpoints,
+) -> Json:
+    started = time.monotonic()
     student = build_student(
-        job.spec.student,
-        job.spec.training,
+        candidate.spec.student,
+        candidate.spec.training,
         class_count=pool.class_count,
         source=ModelSource(job.models_dir, job.assignment.allowed_models),
     )
-    with job.stop.deferred():
-        last = _learn(job, student, learned, held_out)
-        return _store(job, student, last, pool_size=len(learned))
+    state = checkpoints.resume(student)
+    if state is None and checkpoints.finished:
+        # What was trained before is now safe, too.
+        checkpoints.save(student, TrainingState.start(len(pool)))
+    last = _learn(job, candidate, student, pool, held_out, checkpoints=checkpoints, state=state)
+    output = _store(job, student, last, pool_size=len(pool))
+    score = None
+    if held_out is not None:
+        score = held_out_score(student.predict(held_out.texts).probabilities, held_out.labels)
+    return output | {
+        "selection": candidate.selection.model_dump(mode="json"),
+        "final_score": score,
+        "seconds": round(time.monotonic() - started, 3),
+    }
 
 
-def _learn(job: Job, student: Student, pool: Pool, held_out: Pool | None) -> TrainingReport:
+def _best(finished: list[Json]) -> Json:
+    """The output of the best candidate, with what came of all of them where there are several.
+
+    The score is macro-F1 on held-out confident pseudo-labels: no gold takes part. Without
+    such texts, and among equals, the first one is taken.
+    """
+    scores = [output["final_score"] for output in finished]
+    best = max(range(len(finished)), key=lambda number: scores[number] or 0.0)
+    tried = [
+        {
+            "selection": output["selection"],
+            "chosen": number == best,
+            "held_out_score": output["final_score"],
+            "steps": output["counters"]["steps"],
+            "gradient_samples": output["counters"]["gradient_samples"],
+            "unique_samples": output["counters"]["unique_samples"],
+            "ended": output["ended"],
+            "seconds": output["seconds"],
+        }
+        for number, output in enumerate(finished)
+    ]
+    return finished[best] | {"candidates": tried if len(tried) > 1 else None}
+
+
+def _learn(
+    job: Job,
+    candidate: Candidate,
+    student: Student,
+    pool: Pool,
+    held_out: Pool | None,
+    *,
+    checkpoints: Checkpoints,
+    state: TrainingState | None,
+) -> TrainingReport:
     """Run the loop to its end, telling, saving and stopping between two of its steps."""
-    plan = TrainingPlan.of(job.spec)
-    checkpoints = Checkpoints(job, student)
-    state = checkpoints.resume()
-    batches = plan.epochs * plan.batches_an_epoch(pool)
-    job.progress.expect(batches)
+    plan = candidate.plan
     if state is not None:
         job.progress.resume_at(
-            state.epoch * plan.batches_an_epoch(pool) + state.position,
-            share=plan.fraction(state, pool=pool),
+            candidate.before + plan.batches_behind(state, pool=pool),
+            share=_share(job, candidate, plan.fraction(state, pool=pool)),
         )
-    selector = build_selector(job.spec.selection, pool=pool, seed=job.spec.training.seed)
+    selector = build_selector(candidate.selection, pool=pool, seed=candidate.spec.training.seed)
     for report in distill(student, pool, selector, plan=plan, held_out=held_out, state=state):
-        done = report.state.epoch * plan.batches_an_epoch(pool) + report.state.position
-        _tell(job, report, done=done, batches=batches)
+        _tell(job, candidate, report, done=plan.batches_behind(report.state, pool=pool))
         if report.stopped is not None:
             log.info("training_ended", why=report.stopped, steps=report.step)
             return report
         job.faults.reach("train.step")
         if job.stop.requested:
-            checkpoints.save(report.state)
+            checkpoints.save(student, report.state)
             raise Released
-        checkpoints.save_if_due(report.state)
+        checkpoints.save_if_due(student, report.state)
     raise AssertionError("the loop ends with a report that says why")
 
 
-def _tell(job: Job, report: TrainingReport, *, done: int, batches: int) -> None:
+def _share(job: Job, candidate: Candidate, fraction: float) -> float:
+    """How much of the stage is behind when this much of the candidate is."""
+    return (candidate.before + fraction * candidate.batches) / job.progress.units
+
+
+def _tell(job: Job, candidate: Candidate, report: TrainingReport, *, done: int) -> None:
     """Say how far it is: batches of the pool behind, of all that are planned."""
     job.progress.advance(
-        done,
-        share=report.fraction,
-        step=done,
-        steps=batches,
+        candidate.before + done,
+        share=_share(job, candidate, report.fraction),
+        step=candidate.before + done,
+        steps=job.progress.units,
         optimizer_steps=report.step,
         selected=report.counters["kept"],
         selected_fraction=round(report.selected, 4),

@@ -38,7 +38,7 @@ class TestCreateJob:
     ) -> None:
         request = client.post("/jobs", json=job_body(dataset_id)).json()["request"]
         assert request["name"] == "model"
-        assert (request["training"]["epochs"], request["training"]["max_steps"]) == (6, None)
+        assert (request["training"]["epochs"], request["training"]["max_steps"]) == (4, None)
         assert request["training"]["seed"] == 42
         assert request["student"] == {
             "model": "minilm",

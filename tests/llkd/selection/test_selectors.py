@@ -17,14 +17,14 @@ from llkd.specs import (
     FreeMatchSelection,
     LlkdSelection,
     RandomSelection,
-    SelectionSpec,
+    SingleSelection,
     StudentUncertaintySelection,
     TeacherConfidenceSelection,
 )
 from llkd.types import BoolArray, FloatArray, IntArray, Pool
 
 CLASSES = 3
-SPECS: list[SelectionSpec] = [
+SPECS: list[SingleSelection] = [
     LlkdSelection(),
     LlkdSelection(momentum=0.9),
     AllSelection(),
@@ -52,7 +52,7 @@ CONFIDENCES: dict[str, Callable[[np.random.Generator, IntArray], FloatArray]] = 
 }
 
 
-def other_seed(spec: SelectionSpec) -> int:
+def other_seed(spec: SingleSelection) -> int:
     """Another seed than `build` takes, where the state and not the seed decides what is kept."""
     return 7 if isinstance(spec, ClassConfidenceSelection) else 99
 
@@ -64,7 +64,7 @@ def make_pool(*, kind: str = "spread", size: int = 640) -> Pool:
     return Pool(texts, labels, CONFIDENCES[kind](generator, labels), CLASSES)
 
 
-def build(spec: SelectionSpec, *, kind: str = "spread", seed: int = 7) -> Selector:
+def build(spec: SingleSelection, *, kind: str = "spread", seed: int = 7) -> Selector:
     return build_selector(spec, pool=make_pool(kind=kind), seed=seed)
 
 
@@ -87,7 +87,7 @@ def one_batch(
 @pytest.mark.parametrize("kind", CONFIDENCES)
 class TestSelect:
     def test_shapes_are_the_batch_and_kept_samples_weigh_something(
-        self, spec: SelectionSpec, kind: str
+        self, spec: SingleSelection, kind: str
     ) -> None:
         selector = build(spec, kind=kind)
         for batch in batches(5, kind=kind):
@@ -97,19 +97,19 @@ class TestSelect:
             assert np.isfinite(selection.weights).all()
             assert (selection.weights[selection.keep] > 0).all()
 
-    def test_something_is_kept_of_every_class(self, spec: SelectionSpec, kind: str) -> None:
+    def test_something_is_kept_of_every_class(self, spec: SingleSelection, kind: str) -> None:
         selector = build(spec, kind=kind)
         kept: set[int] = set()
         for batch in batches(20, kind=kind):
             kept.update(batch.labels[selector.select(batch).keep].tolist())
         assert kept == set(range(CLASSES))
 
-    def test_equal_seeds_select_equally(self, spec: SelectionSpec, kind: str) -> None:
+    def test_equal_seeds_select_equally(self, spec: SingleSelection, kind: str) -> None:
         one, other = build(spec, kind=kind), build(spec, kind=kind)
         for batch in batches(5, kind=kind):
             assert one.select(batch).keep.tolist() == other.select(batch).keep.tolist()
 
-    def test_a_restored_selector_goes_on_exactly(self, spec: SelectionSpec, kind: str) -> None:
+    def test_a_restored_selector_goes_on_exactly(self, spec: SingleSelection, kind: str) -> None:
         one, other = build(spec, kind=kind), build(spec, kind=kind, seed=other_seed(spec))
         for batch in batches(5, kind=kind):
             one.select(batch)
@@ -156,7 +156,7 @@ class TestLlkd:
         assert selection.weights.sum() > 0
 
     @pytest.mark.parametrize("spec", [LlkdSelection(), StudentUncertaintySelection()], ids=repr)
-    def test_it_refuses_to_work_without_uncertainty(self, spec: SelectionSpec) -> None:
+    def test_it_refuses_to_work_without_uncertainty(self, spec: SingleSelection) -> None:
         with pytest.raises(ValueError, match="uncertainty"):
             build(spec).select(one_batch([0], [0.9], [np.nan]))
 
@@ -273,6 +273,6 @@ class TestNeedsUncertainty:
         ids=repr,
     )
     def test_only_selectors_that_read_it_cost_a_forward(
-        self, spec: SelectionSpec, needs: bool
+        self, spec: SingleSelection, needs: bool
     ) -> None:
         assert build(spec).needs_uncertainty is needs

@@ -100,7 +100,7 @@ class TestUpdate:
                 if isinstance(module, torch.nn.Dropout):
                     module.p = 0.0
         expected = whole.update(pool.texts, pool.labels, weights, learning_rate=0.0)
-        monkeypatch.setitem(encoder_student._UPDATE, "cpu", {"padded_tokens": 40})
+        monkeypatch.setitem(encoder_student._UPDATE, "cpu", 40)
         learned = parts.update(pool.texts, pool.labels, weights, learning_rate=0.0)
         assert learned.loss == pytest.approx(expected.loss, rel=1e-5)
         assert learned.probabilities == pytest.approx(expected.probabilities, rel=1e-4)

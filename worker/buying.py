@@ -1,0 +1,121 @@
+"""The lazy label stage: texts are asked about round by round, as long as it is worth it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from llkd.buying import Buyer
+from llkd.errors import ModelNotAllowed
+from llkd.specs import OFFLINE_MODEL
+from llkd.types import IntArray, Question
+from worker.answer_desk import AnswerDesk, Asked
+from worker.embedding import embed_texts, find_encoder
+from worker.job import Job
+from worker.protocol import Json
+
+NO_LABEL = -1
+
+
+@dataclass(frozen=True)
+class Bought:
+    """What came of it.
+
+    Attributes:
+        answers: by row of the dataset; rows that were not worth it are left out.
+        told: what the report says of it.
+    """
+
+    answers: Mapping[int, Asked]
+    told: Json
+
+
+def buy_answers(
+    job: Job,
+    desk: AnswerDesk,
+    questions: Mapping[int, Question],
+    *,
+    advance: Callable[[int], None],
+) -> Bought:
+    """Ask about the texts that the rule of `Buyer` chooses, within the job's budget.
+
+    A job that is interrupted asks again about the same texts in the same order, and finds
+    the answers it had in the store.
+
+    Args:
+        questions: by row of the dataset.
+        advance: told how many texts were asked about so far.
+
+    Raises:
+        ModelNotAllowed: the operator does not allow the encoder that chooses.
+        TeacherUnusable: it fails on too many texts.
+    """
+    encoder = find_encoder(job)
+    if encoder is None:
+        raise ModelNotAllowed(
+            f"lazy labelling chooses with {OFFLINE_MODEL!r}, which is not allowed here"
+        )
+    rows = list(questions)
+    vectors = embed_texts(job, [each.text for each in questions.values()], encoder=encoder)
+    buyer = Buyer(vectors, class_count=len(job.spec.labels), seed=job.spec.training.seed)
+    answers: dict[int, Asked] = {}
+    # Once the budget is reached there is no more to choose from it.
+    while not desk.budget_reached:
+        places = buyer.choose(most=len(rows) - len(answers))
+        if not len(places):
+            break
+        found = _ask(
+            desk,
+            {int(i): questions[rows[i]] for i in places},
+            rows=rows,
+            before=len(answers),
+            advance=advance,
+        )
+        answers |= {rows[i]: each for i, each in found.items()}
+        _note(buyer, found)
+    return Bought(answers, _tell(buyer, texts=len(rows), budget_reached=desk.budget_reached))
+
+
+def _ask(
+    desk: AnswerDesk,
+    questions: Mapping[int, Question],
+    *,
+    rows: Sequence[int],
+    before: int,
+    advance: Callable[[int], None],
+) -> dict[int, Asked]:
+    """One round's answers by place, without those that the budget no longer covers."""
+    stored = desk.find(list(questions.values()))
+    found = {i: asked for i, asked in zip(questions, stored, strict=True) if asked is not None}
+    advance(before + len(found))
+    missing = [i for i in questions if i not in found]
+    for start in range(0, len(missing), desk.batch_size):
+        some = missing[start : start + desk.batch_size]
+        bought = desk.ask([questions[i] for i in some], places=[rows[i] for i in some])
+        found |= {i: asked for i, asked in zip(some, bought, strict=True) if asked is not None}
+        advance(before + len(found))
+    return found
+
+
+def _note(buyer: Buyer, found: Mapping[int, Asked]) -> None:
+    if not found:
+        return
+    answers = [asked.answer for asked in found.values()]
+    labels: IntArray = np.array(
+        [NO_LABEL if answer.label is None else answer.label for answer in answers]
+    )
+    confidence = np.array(
+        [np.nan if answer.confidence is None else answer.confidence for answer in answers],
+        dtype=np.float64,
+    )
+    buyer.note(np.array(list(found), dtype=np.int64), labels, confidence)
+
+
+def _tell(buyer: Buyer, *, texts: int, budget_reached: bool) -> Json:
+    asked = buyer.rounds[-1].asked if buyer.rounds else 0
+    ended = "budget" if budget_reached else "all_asked" if asked == texts else "not_worth_it"
+    return {
+        "texts": texts,
+        "rounds": [asdict(each) for each in buyer.rounds],
+        "ended": ended,
+    }
