@@ -43,7 +43,8 @@ def main() -> int:
 def _measure(options: argparse.Namespace) -> list[Result]:
     machine = describe_machine()
     print(" · ".join(f"{name} {value}" for name, value in machine.items()), file=sys.stderr)
-    units = [(folder, seed) for folder in options.folders for seed in range(42, 42 + options.seeds)]
+    seeds = range(options.first_seed, options.first_seed + options.seeds)
+    units = [(folder, seed) for folder in options.folders for seed in seeds]
     results: list[Result] = []
     # A process a setting, each on one core: seconds are then comparable within a run.
     with ProcessPoolExecutor(
@@ -129,6 +130,7 @@ def _options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("folders", type=Path, nargs="*", metavar="DIR")
     parser.add_argument("--teacher", type=TeacherChoice.parse, default="few_shot:k=32")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--first-seed", type=int, default=42)
     parser.add_argument(
         "--strategies",
         type=lambda names: [name.strip() for name in names.split(";")],
