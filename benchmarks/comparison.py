@@ -60,7 +60,6 @@ class Result:
     classes: int
     pool: int
     test: int
-    teacher_accuracy: float | None
     macro_f1: float
     accuracy: float
     unique: int
@@ -69,6 +68,7 @@ class Result:
     steps: int
     forwards: int
     teacher_answers: int
+    right: float | None
     confidence: str
     held_out_score: float | None
     ended: str
@@ -149,14 +149,12 @@ def _auto(results: Sequence[Result]) -> Iterator[Result]:
 def _setting_table(results: Sequence[Result]) -> str:
     first = results[0]
     seeds = sorted({each.seed for each in results})
-    known = [each.teacher_accuracy for each in results if each.teacher_accuracy is not None]
-    told = f"{100 * mean(known):.1f} % right" if known else "accuracy unknown"
     lines = [
-        f"**{first.setting}** ({first.classes} classes, teacher {first.teacher}, {told}; pool "
+        f"**{first.setting}** ({first.classes} classes, teacher {first.teacher}; pool "
         f"{first.pool:,}, {first.split} {first.test:,}; seeds {seeds}{_asked(first)})",
         "",
         "| strategy | macro-F1 | accuracy | LLKD minus it (95 %) | lazy minus it (95 %) "
-        "| teacher answers | unique | gradient samples | steps | forwards | seconds |",
+        "| answers, right | unique | gradient samples | steps | forwards | seconds |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for strategy in dict.fromkeys(each.strategy for each in results):
@@ -166,7 +164,7 @@ def _setting_table(results: Sequence[Result]) -> str:
             f"| {_spread([100 * each.accuracy for each in same])} "
             f"| {_difference(results, 'llkd', strategy)} "
             f"| {_difference(results, 'llkd, lazy', strategy)} "
-            f"| {mean(each.teacher_answers for each in same):,.0f} "
+            f"| {mean(each.teacher_answers for each in same):,.0f}, {_right(same)} "
             f"| {100 * mean(each.unique / each.pool for each in same):.0f} % "
             f"| {mean(each.gradient_samples for each in same):,.0f} "
             f"| {mean(each.steps for each in same):,.0f} "
@@ -174,6 +172,11 @@ def _setting_table(results: Sequence[Result]) -> str:
             f"| {mean(each.seconds for each in same):,.0f} |"
         )
     return "\n".join(lines)
+
+
+def _right(results: Sequence[Result]) -> str:
+    known = [each.right for each in results if each.right is not None]
+    return f"{100 * mean(known):.1f} %" if known else "unknown"
 
 
 def _asked(result: Result) -> str:

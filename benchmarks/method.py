@@ -95,7 +95,6 @@ def measure_unit(folder: Path, seed: int, options: argparse.Namespace) -> list[R
         others = [runs[name] for name in REFERENCES.get(run.strategy, ()) if name in runs]
         macro_f1, accuracy = score(run.predicted, setting.test_gold, classes=classes)
         fields = {name: value for name, value in vars(run).items() if name != "predicted"}
-        known = setting.pool_accuracy == setting.pool_accuracy
         results.append(
             Result(
                 setting=setting.name,
@@ -107,7 +106,6 @@ def measure_unit(folder: Path, seed: int, options: argparse.Namespace) -> list[R
                 seed=seed,
                 classes=classes,
                 test=len(setting.test_gold),
-                teacher_accuracy=setting.pool_accuracy if known else None,
                 macro_f1=macro_f1,
                 accuracy=accuracy,
                 differences=compare(run, others, setting.test_gold, classes=classes, seed=seed),

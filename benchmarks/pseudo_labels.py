@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from benchmarks.gold_folder import NotAFolderOfOurs, Task, read_task
 from llkd.base_models import ModelSource, locate
 from llkd.estimated_confidence import Used, choose_confidence, estimate_confidence
+from llkd.priors import correct, estimate_prior
 from llkd.specs import OFFLINE_MODEL, DistillationSpec, FewShotTeacher, Label, label_key
 from llkd.teachers.factory import build_teacher
 from llkd.teachers.local_embedder import LocalEmbedder
@@ -55,33 +56,43 @@ class Setting:
     Attributes:
         pool: the texts with pseudo-labels, and the teacher's own confidences.
         vectors: [N, H], of the pool's texts, of length 1.
-        trusts_given: whether the teacher's confidences are read as they are.
+        probabilities: [N, K], a few-shot teacher's; a job corrects them for the prior.
+        reference: [K], how often each label occurs among its examples.
+        gold: [N], in 0..K-1; -1 where it is not known. Nothing learns from it.
         test_texts, test_gold: [M], what scores.
-        pool_accuracy: of the teacher on the pool, where gold is known.
     """
 
     name: str
     labels: tuple[str, ...]
     pool: Pool
     vectors: NDArray[np.float32]
-    trusts_given: bool
+    probabilities: FloatArray | None
+    reference: FloatArray
+    gold: IntArray
     test_texts: tuple[str, ...]
     test_gold: IntArray
-    pool_accuracy: float
 
     def with_test(self, count: int) -> "Setting":
         """The same with its first test texts alone."""
         return replace(self, test_texts=self.test_texts[:count], test_gold=self.test_gold[:count])
 
-    def answered(self, places: IntArray, *, seed: int) -> tuple[Pool, Used]:
+    def answered(self, places: IntArray, *, by_lot: IntArray, seed: int) -> tuple[Pool, Used]:
         """The pool as it is when these texts alone were asked about.
 
+        Args:
+            by_lot: places among them that were chosen by lot, for the prior.
+
         Returns:
-            It, with the confidences that a job with `confidence: "auto"` reads, and which
-            ones those are.
+            It, with the labels and confidences that a job reads by default, and which
+            confidences those are.
         """
         pool = self.pool.take(places)
-        if self.trusts_given or len(np.unique(pool.labels)) < 2:
+        if self.probabilities is not None:
+            prior = estimate_prior(self.probabilities[by_lot], self.reference)
+            corrected = correct(self.probabilities[places], prior=prior, reference=self.reference)
+            labels = corrected.argmax(axis=1)
+            return replace(pool, labels=labels, confidence=corrected.max(axis=1)), "given"
+        if len(np.unique(pool.labels)) < 2:
             return pool, "given"
         estimate = estimate_confidence(self.vectors[places], pool, seed=seed)
         used = choose_confidence(pool, estimate)
@@ -103,22 +114,24 @@ def load_setting(
     """
     task = read_task(folder, per_class=teacher.k or 0, seed=seed, limit=limit, split=split)
     if teacher.file is None:
-        pool = _labelled_by_few_shot(task)
+        probabilities = _asked_few_shot(task)
+        labels, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
+        pool = Pool(task.pool, labels, confidence, len(task.labels))
     else:
+        probabilities = None
         pool = _provided(folder / teacher.file, task, seed=seed, limit=limit)
-    gold = dict(zip(task.pool, task.pool_gold, strict=True))
-    right = [
-        gold[t] == task.labels[y] for t, y in zip(pool.texts, pool.labels, strict=True) if t in gold
-    ]
+    gold = dict(zip(task.pool, map(task.labels.index, task.pool_gold), strict=True))
+    examples = np.array([1 + len(task.examples[name]) for name in task.labels])
     return Setting(
         name=folder.name,
         labels=task.labels,
         pool=pool,
         vectors=_embed(pool.texts),
-        trusts_given=teacher.file is None,
+        probabilities=probabilities,
+        reference=examples / examples.sum(),
+        gold=np.array([gold.get(text, -1) for text in pool.texts]),
         test_texts=tuple(each.text for each in task.test),
         test_gold=np.array([task.labels.index(each.label) for each in task.test]),
-        pool_accuracy=float(np.mean(right)) if right else float("nan"),
     )
 
 
@@ -131,21 +144,19 @@ def _embed(texts: Sequence[str]) -> NDArray[np.float32]:
     return np.concatenate(parts)
 
 
-def _labelled_by_few_shot(task: Task) -> Pool:
+def _asked_few_shot(task: Task) -> FloatArray:
+    """[N, K], its probabilities for the pool."""
     spec = DistillationSpec(
         labels=tuple(Label(name=name, examples=task.examples[name]) for name in task.labels),
         teacher=FewShotTeacher(),
     )
     teacher = build_teacher(spec, source=ModelSource())
-    labels: list[int] = []
-    confidence: list[float] = []
+    rows: list[tuple[float, ...]] = []
     for start in range(0, len(task.pool), _AT_ONCE):
         for answer in teacher.answer([Question(t) for t in task.pool[start : start + _AT_ONCE]]):
-            assert answer.label is not None, "a readable text has an answer"
-            assert answer.confidence is not None
-            labels.append(answer.label)
-            confidence.append(answer.confidence)
-    return Pool(task.pool, np.array(labels), np.array(confidence), len(task.labels))
+            assert answer.probabilities is not None, "a readable text has an answer"
+            rows.append(answer.probabilities)
+    return np.array(rows)
 
 
 def _provided(file: Path, task: Task, *, seed: int, limit: int | None) -> Pool:

@@ -30,7 +30,7 @@ from llkd.specs import (
 )
 from llkd.students.factory import build_student
 from llkd.training_plan import TrainingPlan
-from llkd.types import IntArray
+from llkd.types import IntArray, Pool
 
 _AT_ONCE = 512
 
@@ -47,6 +47,7 @@ class Run:
         predicted: [M], answers on the test texts.
         kept: share of the samples seen that was kept.
         teacher_answers: texts that the teacher was asked about.
+        right: share of the pseudo-labels learned from that are gold's; None without gold.
         confidence: which confidences of the answers were read.
         held_out_score: macro-F1 of the final student on held-out confident pseudo-labels:
             what `auto` chooses by. None where nothing was held out.
@@ -62,6 +63,7 @@ class Run:
     steps: int
     forwards: int
     teacher_answers: int
+    right: float | None
     confidence: str
     held_out_score: float | None
     ended: str
@@ -152,14 +154,14 @@ def run_strategy(
     )
     # Of this process's own core: what else the machine does is not counted.
     started = time.process_time()
-    places = _asked_about(recipe, setting, seed=seed)
-    pool, used = setting.answered(places, seed=seed)
+    places, by_lot = _asked_about(recipe, setting, seed=seed)
+    pool, used = setting.answered(places, by_lot=by_lot, seed=seed)
     learned, held_out = split_held_out(pool, seed=seed)
     student = build_student(
         spec.student, spec.training, class_count=pool.class_count, source=ModelSource()
     )
     selector = build_selector(recipe.selection, pool=learned, seed=seed)
-    plan = TrainingPlan.of(spec)
+    plan = TrainingPlan.of(spec, pool_size=len(learned))
     *_, last = distill(student, learned, selector, plan=plan, held_out=held_out)
     seconds = time.process_time() - started
     score = None
@@ -180,6 +182,7 @@ def run_strategy(
         steps=last.step,
         forwards=last.counters["forwards"],
         teacher_answers=len(places),
+        right=_share_right(pool, setting.gold[places]),
         confidence=used,
         held_out_score=score,
         ended=last.stopped or "",
@@ -188,17 +191,21 @@ def run_strategy(
     )
 
 
-def _asked_about(recipe: Recipe, setting: Setting, *, seed: int) -> IntArray:
-    """Places of the texts whose answers are there to learn from."""
+def _share_right(pool: Pool, gold: IntArray) -> float | None:
+    known = gold >= 0
+    return float((pool.labels == gold)[known].mean()) if known.any() else None
+
+
+def _asked_about(recipe: Recipe, setting: Setting, *, seed: int) -> tuple[IntArray, IntArray]:
+    """Places of the texts whose answers are there to learn from, and those chosen by lot."""
     size = len(setting.pool)
-    if recipe.answers == "all":
-        return np.arange(size)
-    most = round(BUDGET * size)
-    if recipe.answers == "random":
-        return np.sort(np.random.default_rng(seed).permutation(size)[:most])
+    most = size if recipe.answers == "all" else round(BUDGET * size)
+    if recipe.answers != "lazy":
+        places = np.sort(np.random.default_rng(seed).permutation(size)[:most])
+        return places, places
     buyer = Buyer(setting.vectors, class_count=setting.pool.class_count, seed=seed)
     bought: IntArray = np.arange(0)
     while len(places := buyer.choose(most=most - len(bought))):
         buyer.note(places, setting.pool.labels[places], setting.pool.confidence[places])
         bought = np.concatenate([bought, places])
-    return np.sort(bought)
+    return np.sort(bought), buyer.audit

@@ -4,6 +4,7 @@ These are also the documented fields of `POST /jobs`: a job's spec is exactly on
 `DistillationSpec`, and everything the service adds stands outside it.
 """
 
+import math
 import unicodedata
 from collections.abc import Iterator
 from typing import Annotated, Literal, Self
@@ -227,8 +228,9 @@ class TrainingSpec(Spec):
         default=None,
         ge=1,
         le=MAX_EPOCHS,
-        description="Passes over the pool at the most; null: as many as `max_steps` takes, or 4 "
-        "for a selection that asks the student and 3 for others.",
+        description="Passes over the pool at the most; null: as many as `max_steps` takes, else 4 "
+        "for a selection that asks the student (up to 12 in pools of less than 2,250 texts) and "
+        "3 for others.",
     )
     max_steps: int | None = Field(
         default=None,
@@ -277,6 +279,13 @@ class DistillationSpec(Spec):
         "cheap model estimates from the pool; or, by default, the teacher's where it is known "
         "and tells something, else the estimated one where that does, else none.",
     )
+    prior: Literal["auto", "given", "estimated"] = Field(
+        default="auto",
+        description="Whether the teacher's answers are corrected for how often each label occurs, "
+        "which its probabilities over the whole pool tell without gold. `auto`: those of a "
+        "few-shot teacher, whose examples say nothing of it. `estimated`: those of a `provided` "
+        "teacher with probabilities, too, taken to expect every label equally often.",
+    )
     selection: SelectionSpec = Field(
         default=LlkdSelection(), description="Which samples are worth a gradient step."
     )
@@ -324,13 +333,22 @@ class DistillationSpec(Spec):
     def resolved(self) -> Self:
         """The same spec with every default that depends on another field filled in.
 
-        Of `auto`, how long to train is each candidate's own.
+        How many passes are made depends on the pool, too: see `usual_epochs`.
         """
-        epochs = self.training.epochs
-        if epochs is None and not isinstance(self.selection, AutoSelection):
-            asks_student = isinstance(self.selection, LlkdSelection | StudentUncertaintySelection)
-            usual = 4 if asks_student else 3
-            epochs = usual if self.training.max_steps is None else MAX_EPOCHS
         rate = self.training.learning_rate or (3e-4 if self.student.trainable == "top" else 2e-4)
-        training = self.training.model_copy(update={"epochs": epochs, "learning_rate": rate})
+        training = self.training.model_copy(update={"learning_rate": rate})
         return self.model_copy(update={"training": training})
+
+
+def usual_epochs(spec: DistillationSpec, *, pool_size: int) -> int:
+    """Passes over the pool where the spec of one candidate asks for no number.
+
+    As many as its `max_steps` take. Else three, or four for a selection that asks the
+    student, which keeps a part of each; over a small pool so many that 9,000 texts are
+    read, up to twelve: from fewer steps no selection learns enough.
+    """
+    if spec.training.max_steps is not None:
+        return MAX_EPOCHS
+    if isinstance(spec.selection, LlkdSelection | StudentUncertaintySelection):
+        return min(12, max(4, math.ceil(9_000 / max(1, pool_size))))
+    return 3

@@ -6,7 +6,7 @@ from typing import Self
 
 import numpy as np
 
-from llkd.specs import DistillationSpec, LlkdSelection
+from llkd.specs import DistillationSpec, LlkdSelection, usual_epochs
 from llkd.training_state import TrainingState
 from llkd.types import IntArray, Pool
 
@@ -49,13 +49,12 @@ class TrainingPlan:
     patience: int = 5
 
     @classmethod
-    def of(cls, spec: DistillationSpec) -> Self:
-        """The plan of one candidate, its defaults resolved."""
+    def of(cls, spec: DistillationSpec, *, pool_size: int) -> Self:
+        """The plan of one candidate over a pool of this size, its defaults resolved."""
         training = spec.resolved().training
-        assert training.epochs is not None
         assert training.learning_rate is not None
         return cls(
-            epochs=training.epochs,
+            epochs=training.epochs or usual_epochs(spec, pool_size=pool_size),
             most_steps=math.inf if training.max_steps is None else training.max_steps,
             batch_size=training.batch_size,
             learning_rate=training.learning_rate,

@@ -23,10 +23,12 @@ class Bought:
 
     Attributes:
         answers: by row of the dataset; rows that were not worth it are left out.
+        by_lot: rows among them that were chosen by lot.
         told: what the report says of it.
     """
 
     answers: Mapping[int, Asked]
+    by_lot: frozenset[int]
     told: Json
 
 
@@ -73,7 +75,11 @@ def buy_answers(
         )
         answers |= {rows[i]: each for i, each in found.items()}
         _note(buyer, found)
-    return Bought(answers, _tell(buyer, texts=len(rows), budget_reached=desk.budget_reached))
+    return Bought(
+        answers,
+        by_lot=frozenset(rows[i] for i in buyer.audit),
+        told=_tell(buyer, texts=len(rows), budget_reached=desk.budget_reached),
+    )
 
 
 def _ask(

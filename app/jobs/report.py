@@ -51,6 +51,25 @@ class ConfidenceReport(Told):
     )
 
 
+class PriorReport(Told):
+    """Whether the answers were corrected for how often each label occurs."""
+
+    used: Literal["given", "estimated"] = Field(
+        description="`estimated`: the pool's answers told how often, and each was corrected.",
+        examples=["estimated"],
+    )
+    reference: list[float] | None = Field(
+        description="How often the teacher expects each label, in their order.",
+        examples=[[0.5, 0.5]],
+    )
+    estimated: list[float] | None = Field(
+        description="How often each occurs, as far as the answers tell.", examples=[[0.8, 0.2]]
+    )
+    changed: int = Field(
+        description="Texts to train on that got another label by it.", examples=[310]
+    )
+
+
 class BuyingRound(Told):
     """What was known after a round of lazy labelling."""
 
@@ -81,6 +100,9 @@ class TeacherReport(Told):
     kind: str = Field(description="As in the request.", examples=["few_shot"])
     answers: TeacherCounts = Field(description="What became of the texts put to it.")
     confidence: ConfidenceReport = Field(description="How sure it was.")
+    prior: PriorReport | None = Field(
+        description="Null for jobs that were labelled before there was a correction."
+    )
     buying: BuyingReport | None = Field(description="Null where every text was asked about.")
     evaluation: Json | None = Field(
         description="Against gold: accuracy and macro_f1 with 95 % intervals, per_class, "
@@ -208,6 +230,7 @@ def read_report(session: Session, tenant: TenantId, job_id: str) -> ReportRead:
             kind=job.spec["teacher"]["kind"],
             answers=teacher_counts(measured["labels"]),
             confidence=_confidence(done[Stage.LABEL].output),
+            prior=done[Stage.LABEL].output.get("prior"),
             buying=done[Stage.LABEL].output.get("buying"),
             evaluation=_without_agreement(measured["teacher"]),
         ),

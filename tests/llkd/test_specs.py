@@ -1,6 +1,6 @@
 """What is left out of a spec is filled in, once, by what the selection wants."""
 
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from pydantic import ValidationError
@@ -14,8 +14,10 @@ from llkd.specs import (
     LlkdSelection,
     ProvidedTeacher,
     SelectionSpec,
+    StudentSpec,
     StudentUncertaintySelection,
     TrainingSpec,
+    usual_epochs,
 )
 
 
@@ -28,34 +30,48 @@ def make_spec(selection: SelectionSpec, **training: Any) -> DistillationSpec:
     )
 
 
-def resolved(selection: SelectionSpec, **training: Any) -> tuple[int | None, int | None]:
-    spec = make_spec(selection, **training).resolved()
-    assert spec.resolved() == spec
-    return spec.training.epochs, spec.training.max_steps
+def passes(selection: SelectionSpec, *, pool_size: int = 3000, **training: Any) -> int:
+    return usual_epochs(make_spec(selection, **training), pool_size=pool_size)
 
 
-@pytest.mark.parametrize("selection", [LlkdSelection(), StudentUncertaintySelection()], ids=repr)
-def test_a_selection_that_asks_the_student_has_four_passes(selection: SelectionSpec) -> None:
-    assert resolved(selection) == (4, None)
+ASKS = [LlkdSelection(), StudentUncertaintySelection()]
+
+
+@pytest.mark.parametrize("selection", ASKS, ids=repr)
+@pytest.mark.parametrize(
+    ("pool_size", "expected"), [(1, 12), (750, 12), (1000, 9), (2250, 4), (10**6, 4)]
+)
+def test_a_selection_that_asks_the_student_reads_at_least_so_much(
+    selection: SelectionSpec, pool_size: int, expected: int
+) -> None:
+    assert passes(selection, pool_size=pool_size) == expected
 
 
 @pytest.mark.parametrize("selection", [AllSelection(), ClassConfidenceSelection()], ids=repr)
 def test_others_have_three_passes(selection: SelectionSpec) -> None:
-    assert resolved(selection) == (3, None)
+    assert passes(selection) == passes(selection, pool_size=10) == 3
 
 
 @pytest.mark.parametrize("selection", [LlkdSelection(), AllSelection()], ids=repr)
-def test_what_is_given_alone_decides(selection: SelectionSpec) -> None:
-    assert resolved(selection, epochs=5) == (5, None)
-    assert resolved(selection, max_steps=50) == (1000, 50)
-    assert resolved(selection, epochs=5, max_steps=50) == (5, 50)
+def test_steps_that_are_asked_for_may_take_any_number_of_passes(selection: SelectionSpec) -> None:
+    assert passes(selection, max_steps=50) == 1000
+
+
+@pytest.mark.parametrize(("trainable", "rate"), [("top", 3e-4), ("all", 2e-4)])
+def test_the_learning_rate_follows_what_learns(
+    trainable: Literal["top", "all"], rate: float
+) -> None:
+    spec = make_spec(AllSelection()).model_copy(
+        update={"student": StudentSpec(trainable=trainable)}
+    )
+    assert spec.resolved().training.learning_rate == rate
+    assert spec.resolved().resolved() == spec.resolved()
 
 
 class TestAuto:
     def test_each_candidate_has_the_passes_of_its_kind(self) -> None:
-        spec = make_spec(AutoSelection()).resolved()
-        assert spec.training.epochs is None
-        epochs = [candidate.resolved().training.epochs for candidate in spec.candidates()]
+        candidates = make_spec(AutoSelection()).candidates()
+        epochs = [usual_epochs(candidate, pool_size=3000) for candidate in candidates]
         assert epochs == [4, 3, 3]
 
     def test_without_it_there_is_one_candidate(self) -> None:

@@ -19,6 +19,7 @@ from worker.confidence import make_passport
 from worker.durability import durably
 from worker.job import Job
 from worker.pool import load_pool
+from worker.prior import correct_labels
 from worker.protocol import Json
 from worker.roles import COLUMNS, Roles, Row
 
@@ -27,7 +28,8 @@ LAZY = "lazy"
 
 
 def label(job: Job, _: Mapping[Stage, Json]) -> Json:
-    """Ask about the rows to train on, then about those that measure; look at the confidences.
+    """Ask about the rows to train on, then about those that measure; correct the answers for
+    how often each label occurs, and look at the confidences.
 
     Raises:
         TeacherUnusable: it fails on too many texts.
@@ -94,7 +96,7 @@ class Labelling:
         self._desk.tally.check_all()
         counts = self._desk.tally.counts()
         job.book.tell(EventType.TEACHER_PROGRESS, **counts)
-        return {
+        output = {
             "labels": labels,
             "evaluation_labels": evaluation_labels,
             "rows": pool_rows,
@@ -103,6 +105,8 @@ class Labelling:
             "budget_reached": self._desk.budget_reached,
             "buying": None if self._bought is None else self._bought.told,
         }
+        by_lot = None if self._bought is None else self._bought.by_lot
+        return correct_labels(job, output, by_lot=by_lot)
 
     def _buy(self, roles: Roles) -> Bought:
         """Choose among the rows to train on, and ask about those."""

@@ -74,7 +74,7 @@ def _candidates(spec: DistillationSpec, pool: Pool) -> list[Candidate]:
     before = 0
     for each in spec.candidates():
         assert not isinstance(each.selection, AutoSelection), "a candidate is one selection"
-        plan = TrainingPlan.of(each)
+        plan = TrainingPlan.of(each, pool_size=len(pool))
         batches = plan.epochs * plan.batches_an_epoch(pool)
         found.append(Candidate(each, each.selection, plan, batches=batches, before=before))
         before += batches

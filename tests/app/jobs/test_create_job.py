@@ -38,7 +38,8 @@ class TestCreateJob:
     ) -> None:
         request = client.post("/jobs", json=job_body(dataset_id)).json()["request"]
         assert request["name"] == "model"
-        assert (request["training"]["epochs"], request["training"]["max_steps"]) == (4, None)
+        assert (request["training"]["epochs"], request["training"]["max_steps"]) == (None, None)
+        assert request["training"]["learning_rate"] == 3e-4
         assert request["training"]["seed"] == 42
         assert request["student"] == {
             "model": "minilm",
