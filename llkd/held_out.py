@@ -1,4 +1,6 @@
-"""Which pseudo-labelled texts are kept from training to tell when it should stop."""
+"""Which texts are kept from training to tell when it should stop."""
+
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,12 +13,24 @@ _SHARE = 0.1
 _FEWEST = 32
 # More than this and the looks cost more than the training they save.
 _MOST = 1000
+# Gold on fewer texts than this misleads more than confident pseudo-labels do.
+_ENOUGH_GOLD = 500
 
 
 def split_held_out(pool: Pool, *, seed: int) -> tuple[Pool, Pool | None]:
-    """The training pool, and the held-out one or None: see `find_held_out`."""
+    """The training pool, and the held-out one or None: see `find_held_out`.
+
+    Where enough gold is known, the labels of the held-out texts are gold's.
+    """
     held = find_held_out(pool, seed=seed)
-    return pool.take(trained_places(pool, held)), pool.take(held) if len(held) else None
+    trained = pool.take(trained_places(pool, held))
+    if not len(held):
+        return trained, None
+    kept = pool.take(held)
+    if _has_enough_gold(pool):
+        assert kept.gold is not None
+        kept = replace(kept, labels=kept.gold)
+    return trained, kept
 
 
 def trained_places(pool: Pool, held: IntArray) -> IntArray:
@@ -25,15 +39,21 @@ def trained_places(pool: Pool, held: IntArray) -> IntArray:
 
 
 def find_held_out(pool: Pool, *, seed: int) -> IntArray:
-    """Places of a confident slice that is kept from training, in order.
+    """Places of a slice that is kept from training, in order.
 
-    Of a random tenth, each class gives the half that its teacher is surest of: gold is not
-    needed, and the teacher's mistakes are rarer there. The other half is trained on.
+    Where gold is known of at least 500 texts, and they are not more than a tenth of the
+    pool, such texts are drawn by lot. Else, of a random tenth, each class gives the half
+    that its teacher is surest of: gold is not needed, and the teacher's mistakes are rarer
+    there. The other half is trained on.
 
     Returns:
         None of them where the slice would be too small.
     """
     generator = np.random.default_rng([seed, len(pool)])
+    if _has_enough_gold(pool):
+        assert pool.gold is not None
+        known = generator.permutation(np.flatnonzero(pool.gold >= 0))
+        return np.sort(known[: min(_MOST, round(len(pool) * _SHARE))])
     looked_at = generator.permutation(len(pool))[: round(len(pool) * _SHARE)]
     held = np.concatenate([_surest_half(pool, looked_at, c) for c in range(pool.class_count)])
     if len(held) < _FEWEST:
@@ -44,13 +64,19 @@ def find_held_out(pool: Pool, *, seed: int) -> IntArray:
 
 
 def held_out_score(probabilities: FloatArray, labels: IntArray) -> float:
-    """Macro-F1 against the pseudo-labels, over the classes that occur among them."""
+    """Macro-F1 against the held-out labels, over the classes that occur among them."""
     predicted = probabilities.argmax(axis=1)
     hits, gold, answers = (
         np.bincount(classes, minlength=probabilities.shape[1])
         for classes in (labels[predicted == labels], labels, predicted)
     )
     return float(class_f1(hits, gold, answers)[gold > 0].mean())
+
+
+def _has_enough_gold(pool: Pool) -> bool:
+    """Whether a tenth of the pool can be held out with enough gold."""
+    known = 0 if pool.gold is None else int((pool.gold >= 0).sum())
+    return min(known, round(len(pool) * _SHARE)) >= _ENOUGH_GOLD
 
 
 def _surest_half(pool: Pool, among: IntArray, c: int) -> IntArray:

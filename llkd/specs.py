@@ -229,7 +229,7 @@ class TrainingSpec(Spec):
         ge=1,
         le=MAX_EPOCHS,
         description="Passes over the pool at the most; null: as many as `max_steps` takes, else 4 "
-        "for a selection that asks the student (up to 12 in pools of less than 2,250 texts) and "
+        "for a selection that asks the student (up to 8 in pools of less than 1,500 texts) and "
         "3 for others.",
     )
     max_steps: int | None = Field(
@@ -344,11 +344,11 @@ def usual_epochs(spec: DistillationSpec, *, pool_size: int) -> int:
     """Passes over the pool where the spec of one candidate asks for no number.
 
     As many as its `max_steps` take. Else three, or four for a selection that asks the
-    student, which keeps a part of each; over a small pool so many that 9,000 texts are
-    read, up to twelve: from fewer steps no selection learns enough.
+    student, which keeps a part of each; over a small pool so many that 6,000 texts are
+    read, up to eight: from a dozen steps no selection learns enough.
     """
     if spec.training.max_steps is not None:
         return MAX_EPOCHS
     if isinstance(spec.selection, LlkdSelection | StudentUncertaintySelection):
-        return min(12, max(4, math.ceil(9_000 / max(1, pool_size))))
+        return min(8, max(4, math.ceil(6_000 / max(1, pool_size))))
     return 3

@@ -86,12 +86,15 @@ class Pool:
         labels: [N], pseudo-label indices in 0..K-1.
         confidence: [N], the teacher's probability of each pseudo-label; NaN when unknown.
         class_count: K.
+        gold: [N], in 0..K-1, -1 where it is not known; None where none is. Some of it may
+            tell when to stop; nothing is learned from it.
     """
 
     texts: Sequence[str]
     labels: IntArray
     confidence: FloatArray
     class_count: int
+    gold: IntArray | None = None
 
     def __post_init__(self) -> None:
         if not len(self.texts) == len(self.labels) == len(self.confidence):
@@ -110,6 +113,7 @@ class Pool:
             self.labels[index],
             self.confidence[index],
             self.class_count,
+            None if self.gold is None else self.gold[index],
         )
 
 

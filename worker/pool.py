@@ -57,7 +57,7 @@ class Answers:
 
 def load_answers(job: Job, outputs: Mapping[Stage, Json]) -> Answers:
     """What the teacher answered of the texts to train on."""
-    texts, labels, confidence, rows = [], [], [], []
+    texts, labels, confidence, gold, rows = [], [], [], [], []
     index = _index(job)
     pairs = _pairs(job.artifacts, job.dataset.rows_artifact, outputs[Stage.LABEL]["labels"])
     for place, (row, entry) in enumerate(pairs):
@@ -65,9 +65,11 @@ def load_answers(job: Job, outputs: Mapping[Stage, Json]) -> Answers:
             texts.append(row["text"])
             labels.append(index[label_key(entry["label"])])
             confidence.append(_number(entry["confidence"]))
+            gold.append(_gold_of(row, index))
             rows.append(place)
     given = np.array(confidence, dtype=np.float64)
-    pool = Pool(texts, np.array(labels, dtype=np.int64), given, len(index))
+    known = np.array(gold, dtype=np.int64)
+    pool = Pool(texts, np.array(labels, dtype=np.int64), given, len(index), known)
     return Answers(pool, np.array(rows, dtype=np.int64))
 
 
@@ -131,6 +133,11 @@ def _pairs(
     )
     for texts, entries in batches:
         yield from zip(texts, entries, strict=True)
+
+
+def _gold_of(row: Mapping[str, Any], index: Mapping[str, int]) -> int:
+    """In 0..K-1; -1 where the row has none, or one that is not of the job's labels."""
+    return -1 if row["gold"] is None else index.get(label_key(row["gold"]), -1)
 
 
 def _index(job: Job) -> dict[str, int]:

@@ -39,7 +39,7 @@ ASKS = [LlkdSelection(), StudentUncertaintySelection()]
 
 @pytest.mark.parametrize("selection", ASKS, ids=repr)
 @pytest.mark.parametrize(
-    ("pool_size", "expected"), [(1, 12), (750, 12), (1000, 9), (2250, 4), (10**6, 4)]
+    ("pool_size", "expected"), [(1, 8), (750, 8), (1000, 6), (1500, 4), (10**6, 4)]
 )
 def test_a_selection_that_asks_the_student_reads_at_least_so_much(
     selection: SelectionSpec, pool_size: int, expected: int

@@ -7,7 +7,7 @@ import numpy as np
 
 from core.lifecycle import EventType, Stage
 from llkd.evaluation import EvaluationReport, evaluate
-from llkd.held_out import split_held_out
+from llkd.held_out import find_held_out
 from llkd.students.base import Student
 from llkd.types import FloatArray, Pool
 from worker.audit import audit_labels
@@ -27,7 +27,7 @@ def evaluate_student(job: Job, outputs: Mapping[Stage, Json]) -> Json:
     says how often anyone is right.
     """
     gold = load_gold(job, outputs)
-    _, held_out = split_held_out(load_pool(job, outputs), seed=job.spec.training.seed)
+    held_out = _held_out(job, outputs)
     job.progress.expect(len(gold) + (0 if held_out is None else len(held_out)))
     with unpacked(job.artifacts, outputs[Stage.TRAIN]["student"]) as folder:
         student = load_trained(folder, job.spec)
@@ -48,6 +48,13 @@ def evaluate_student(job: Job, outputs: Mapping[Stage, Json]) -> Json:
     metrics = _metrics(measured, agreement)
     job.book.tell(EventType.EVALUATION_METRICS, **metrics)
     return {"report": report, "metrics": metrics, "audit": audit_labels(job, outputs)}
+
+
+def _held_out(job: Job, outputs: Mapping[Stage, Json]) -> Pool | None:
+    """The texts that told when to stop, with the teacher's labels."""
+    pool = load_pool(job, outputs)
+    held = find_held_out(pool, seed=job.spec.training.seed)
+    return pool.take(held) if len(held) else None
 
 
 def _against_gold(job: Job, student: Student, gold: GoldRows) -> dict[str, EvaluationReport]:
