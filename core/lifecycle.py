@@ -23,12 +23,28 @@ TERMINAL = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED})
 
 
 class Stage(StrEnum):
-    """The parts of a job's life, in order."""
+    """The parts of a job's life."""
 
     LABEL = "label"
     TRAIN = "train"
     EVALUATE = "evaluate"
     EXPORT = "export"
+    # A pilot's last part, instead of the three above.
+    FORECAST = "forecast"
+
+
+class Purpose(StrEnum):
+    """What a job is for: a model, or a forecast of one from a few answers."""
+
+    DISTILL = "distill"
+    PILOT = "pilot"
+
+
+# The stages of a job's life, in order.
+LIVES = {
+    Purpose.DISTILL: (Stage.LABEL, Stage.TRAIN, Stage.EVALUATE, Stage.EXPORT),
+    Purpose.PILOT: (Stage.LABEL, Stage.FORECAST),
+}
 
 
 class StopReason(StrEnum):

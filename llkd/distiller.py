@@ -15,6 +15,8 @@ from llkd.uncertainty import normalized_entropy
 
 # A whole pass that keeps less than this teaches no more than it costs to look through.
 _DRY_RATE = 0.1
+# One that keeps less than this is the last one if held-out texts gain nothing, either.
+_LOW_RATE = 0.2
 
 
 @dataclass(frozen=True)
@@ -76,8 +78,8 @@ def distill(
         state.advance(selector.state(), batches=plan.batches_an_epoch(pool))
         state.stopped = _reason_to_end(selector, plan, state)
         score = _look(student, held_out, plan, state=state)
-        if state.looks_without_gain(min_gain=plan.min_gain) >= plan.patience:
-            state.stopped = state.stopped or "no_gain"
+        if state.stopped is None and _gains_no_more(selector, plan, state):
+            state.stopped = "no_gain"
         if state.stopped is not None:
             student.recall()
         yield _report(pool, selector, plan, state=state, loss=loss, score=score)
@@ -170,9 +172,26 @@ def _reason_to_end(selector: Selector, plan: TrainingPlan, state: TrainingState)
         return "finished"
     if not plan.early_stopping:
         return None
-    # Only a selector that looks at the student dries up; a fixed share is what was asked for.
-    dry = state.last_rate is not None and state.last_rate < _DRY_RATE
-    return "nothing_left" if dry and selector.needs_uncertainty else None
+    return "nothing_left" if _kept_less_than(_DRY_RATE, selector, state) else None
+
+
+def _gains_no_more(selector: Selector, plan: TrainingPlan, state: TrainingState) -> bool:
+    """Whether held-out texts and selection rate both say that training is over.
+
+    Neither does alone: on confident texts a student stands still while it still learns the
+    rare classes, and a rate comes down before the learning rate does.
+    """
+    waited = state.looks_without_gain(min_gain=plan.min_gain) >= plan.patience
+    return waited and _kept_less_than(_LOW_RATE, selector, state)
+
+
+def _kept_less_than(rate: float, selector: Selector, state: TrainingState) -> bool:
+    """Whether the last whole pass kept less than this share of what it saw.
+
+    Only a selector that looks at the student dries up; a fixed share is what was asked for.
+    """
+    last = state.last_rate
+    return selector.needs_uncertainty and last is not None and last < rate
 
 
 def _report(

@@ -24,12 +24,12 @@ class Bought:
     Attributes:
         answers: by row of the dataset; rows that were not worth it are left out.
         by_lot: rows among them that were chosen by lot.
-        told: what the report says of it.
+        told: what the report says of the rounds; None where there was one alone.
     """
 
     answers: Mapping[int, Asked]
     by_lot: frozenset[int]
-    told: Json
+    told: Json | None
 
 
 def buy_answers(
@@ -80,6 +80,31 @@ def buy_answers(
         by_lot=frozenset(rows[i] for i in buyer.audit),
         told=_tell(buyer, texts=len(rows), budget_reached=desk.budget_reached),
     )
+
+
+def buy_by_lot(
+    job: Job,
+    desk: AnswerDesk,
+    questions: Mapping[int, Question],
+    *,
+    most: int,
+    advance: Callable[[int], None],
+) -> Bought:
+    """Ask about so many texts, drawn by the job's seed: equal seeds draw equal ones.
+
+    Args:
+        questions: by row of the dataset.
+        advance: told how many texts were asked about so far.
+
+    Raises:
+        TeacherUnusable: it fails on too many texts.
+    """
+    rows = list(questions)
+    order = np.random.default_rng(job.spec.training.seed).permutation(len(rows))
+    drawn = {i: questions[rows[i]] for i in sorted(order[:most].tolist())}
+    found = _ask(desk, drawn, rows=rows, before=0, advance=advance)
+    answers = {rows[i]: asked for i, asked in found.items()}
+    return Bought(answers, by_lot=frozenset(answers), told=None)
 
 
 def _ask(

@@ -13,6 +13,7 @@ from core.db.repositories.jobs import JobRepository
 from core.db.session import Database
 from core.db.tables import DatasetRow, JobRow
 from core.ids import DatasetId, JobId, TenantId
+from core.lifecycle import LIVES, Purpose, Stage
 from llkd.errors import LlkdError
 from llkd.specs import DistillationSpec
 from worker.book import JobBook
@@ -49,6 +50,15 @@ class Job:
     @property
     def tenant_id(self) -> TenantId:
         return self.row.tenant_id
+
+    @property
+    def purpose(self) -> Purpose:
+        return Purpose(self.row.purpose)
+
+    @property
+    def life(self) -> tuple[Stage, ...]:
+        """Its stages, in order."""
+        return LIVES[self.purpose]
 
     @property
     def models_dir(self) -> Path | None:

@@ -1,4 +1,7 @@
-"""A job's whole life: label, train, evaluate, export. A stage that is stored is not run again."""
+"""A job's whole life: label, train, evaluate, export; a pilot's: label, forecast.
+
+A stage that is stored is not run again.
+"""
 
 import os
 import time
@@ -9,9 +12,10 @@ import structlog
 
 from core.artifacts import ArtifactStore
 from core.db.session import Database
-from core.lifecycle import Stage
+from core.lifecycle import LIVES, Purpose, Stage
 from llkd.specs import DistillationSpec
 from worker.book import JobBook
+from worker.eta import Eta
 from worker.faults import FaultPoints
 from worker.job import Job, load_rows, open_database
 from worker.progress import Progress
@@ -22,9 +26,6 @@ from worker.stop_request import StopRequest
 log = structlog.get_logger(__name__)
 
 Work = Callable[[Job, Mapping[Stage, Json]], Json]
-
-# In order. `Stage` is what the database and the API know; this is what is done.
-LIFE = (Stage.LABEL, Stage.TRAIN, Stage.EVALUATE, Stage.EXPORT)
 
 
 def run(assignment: Assignment, *, stop: StopRequest, tell: Callable[[Message], None]) -> Json:
@@ -38,12 +39,12 @@ def run(assignment: Assignment, *, stop: StopRequest, tell: Callable[[Message], 
     database = open_database(assignment)
     job = _open_job(assignment, database, stop=stop, tell=tell)
     outputs = dict(job.book.outputs())
-    for stage in LIFE:
+    for stage in job.life:
         if stage in outputs:
             job.progress.skip(stage, **outputs[stage]["effort"])
         else:
             outputs[stage] = _run_stage(job, stage, outputs)
-    return _result(outputs)
+    return _result(outputs) if job.purpose is Purpose.DISTILL else {}
 
 
 def _work_of(stage: Stage) -> Work:
@@ -64,6 +65,10 @@ def _work_of(stage: Stage) -> Work:
             from worker.stages.export import export
 
             return export
+        case Stage.FORECAST:
+            from worker.stages.forecast import forecast_job
+
+            return forecast_job
         case _:
             assert_never(stage)
 
@@ -103,7 +108,11 @@ def _open_job(
         database=database,
         artifacts=ArtifactStore(assignment.artifacts_dir),
         book=JobBook(database, assignment.claim),
-        progress=Progress(tell, detail=rows.job.progress_detail),
+        progress=Progress(
+            tell,
+            detail=rows.job.progress_detail,
+            eta=Eta(life=LIVES[Purpose(rows.job.purpose)]),
+        ),
         stop=stop,
         tell=tell,
         faults=FaultPoints(os.environ, attempt=assignment.attempt),

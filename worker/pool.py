@@ -122,6 +122,21 @@ def load_gold(job: Job, outputs: Mapping[Stage, Json]) -> GoldRows:
     )
 
 
+def load_measuring(job: Job, outputs: Mapping[Stage, Json]) -> tuple[Sequence[str], IntArray]:
+    """Texts and gold, [M] in 0..K-1, of the rows that measure, whatever a teacher says of them."""
+    index = _index(job)
+    if job.evaluation_dataset is not None:
+        path = job.artifacts.path(job.evaluation_dataset.rows_artifact)
+        batches = iter_batches(path, columns=["text", "gold"], size=ROW_GROUP)
+        rows = [row for batch in batches for row in batch]
+    else:
+        files = job.dataset.rows_artifact, outputs[Stage.LABEL]["labels"]
+        pairs = _pairs(job.artifacts, *files)
+        rows = [row for row, entry in pairs if entry["role"] == Role.EVALUATION]
+    known = [(row["text"], gold) for row in rows if (gold := _gold_of(row, index)) >= 0]
+    return [text for text, _ in known], np.array([gold for _, gold in known], dtype=np.int64)
+
+
 def _pairs(
     artifacts: ArtifactStore, rows: str, labels: str
 ) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
@@ -146,6 +161,3 @@ def _index(job: Job) -> dict[str, int]:
 
 def _number(value: float | None) -> float:
     return float("nan") if value is None else value
-
-
-__all__ = ["Answers", "GoldRows", "check_diversity", "load_answers", "load_gold", "load_pool"]

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from core.lifecycle import Stage
-from worker.forecast import Forecast
+from worker.eta import Eta
 from worker.protocol import Advanced, Json, Message
 
 # Often enough for a live bar, seldom enough that telling costs nothing.
@@ -24,10 +24,10 @@ class Progress:
     """
 
     def __init__(
-        self, tell: Callable[[Message], None], *, detail: Json, forecast: Forecast | None = None
+        self, tell: Callable[[Message], None], *, detail: Json, eta: Eta | None = None
     ) -> None:
         self._tell = tell
-        self._forecast = forecast or Forecast()
+        self._eta = eta or Eta()
         self._detail: Json = {**detail, "percent": 0.0, "eta_seconds": None}
         self._before = 0
         self._units = 1
@@ -37,11 +37,11 @@ class Progress:
     def skip(self, stage: Stage, *, units: int, seconds: float) -> None:
         """A stage that an earlier attempt finished."""
         self._before += units + 1
-        self._forecast.ended(stage, seconds=seconds)
+        self._eta.ended(stage, seconds=seconds)
 
     def enter(self, stage: Stage) -> None:
         self._units, self._done = 1, 0
-        self._forecast.enter(stage)
+        self._eta.enter(stage)
         self._detail["stage"] = stage.value
         self.tell()
 
@@ -51,7 +51,7 @@ class Progress:
 
     def resume_at(self, done: int, *, share: float | None = None) -> None:
         self._done = done
-        self._forecast.resume_at(done / self._units if share is None else share)
+        self._eta.resume_at(done / self._units if share is None else share)
 
     def advance(self, done: int, *, share: float | None = None, **facts: Any) -> None:
         """`done` units of the stage are behind us; the facts go into the detail.
@@ -63,7 +63,7 @@ class Progress:
         """
         self._done = done
         self._detail.update(facts)
-        self._forecast.advance(done / self._units if share is None else share)
+        self._eta.advance(done / self._units if share is None else share)
         if time.monotonic() - self._told_at >= TELL_EVERY_S:
             self.tell()
 
@@ -81,11 +81,11 @@ class Progress:
         """The stage is stored as done."""
         self._before += self._done + 1
         self._done = 0
-        self._forecast.ended(stage, seconds=seconds)
+        self._eta.ended(stage, seconds=seconds)
         self.tell()
 
     def tell(self) -> None:
         self._told_at = time.monotonic()
-        self._detail["percent"] = self._forecast.percent()
-        self._detail["eta_seconds"] = self._forecast.eta_seconds()
+        self._detail["percent"] = self._eta.percent()
+        self._detail["eta_seconds"] = self._eta.eta_seconds()
         self._tell(Advanced(self._before + self._done, dict(self._detail)))

@@ -25,7 +25,7 @@ from app.jobs.event_stream import StreamPlaces, stream_events
 from app.jobs.filters import METADATA_PARAMETER, read_metadata_filter
 from app.jobs.paths import JobIdPath
 from app.jobs.result_endpoints import router as results
-from app.jobs.schemas import DATASET_ID, EventRead, JobBody, JobCreate, JobRead
+from app.jobs.schemas import DATASET_ID, EstimateRequest, EventRead, JobBody, JobRead
 from app.jobs.view import retry_after
 from app.negotiation import EVENT_STREAM, JSON, negotiate
 from app.pages import AfterParam, LimitParam, Page, check_cursor
@@ -73,14 +73,18 @@ def create_job(
 
 @router.post("/estimate", response_model=EstimateRead)
 def estimate(
-    body: JobCreate,
+    body: EstimateRequest,
     tenant: TenantDep,
     database: DatabaseDep,
     artifacts: ArtifactsDep,
     settings: SettingsDep,
+    bell: BellDep,
 ) -> EstimateRead:
-    """What this job would take; checked as if it were queued, and nothing is bought."""
-    return estimate_job(database, artifacts, settings, tenant=tenant, body=body)
+    """What this job would take; checked as if it were queued, and nothing is bought.
+
+    With `pilot`, 300 answers are: a forecast of macro-F1 by answers comes of them.
+    """
+    return estimate_job(database, artifacts, settings, bell, tenant=tenant, body=body)
 
 
 @router.get("", response_model=Page[JobRead], openapi_extra={"parameters": [METADATA_PARAMETER]})

@@ -1,4 +1,7 @@
-"""What a job would take: teacher calls, tokens, money, steps, time. Nothing is bought."""
+"""What a job would take: teacher calls, tokens, money, steps, time.
+
+Nothing is bought, but by a pilot that is asked for.
+"""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -8,7 +11,8 @@ from sqlalchemy.orm import Session
 
 from app.jobs import checks
 from app.jobs.dataset_facts import read_facts
-from app.jobs.schemas import JobCreate, Told
+from app.jobs.pilot import PilotRead, find_or_start
+from app.jobs.schemas import EstimateRequest, JobCreate, Told
 from app.jobs.service import model_source
 from core.artifacts import ArtifactStore
 from core.config import Settings
@@ -16,7 +20,8 @@ from core.db.repositories.jobs import JobRepository
 from core.db.session import Database
 from core.db.tables import JobRow
 from core.ids import TenantId
-from core.lifecycle import JobState
+from core.lifecycle import JobState, Purpose
+from core.queue import Bell
 from llkd.specs import ClassConfidenceSelection, ProvidedTeacher, RandomSelection, SelectionSpec
 
 # A rule of thumb for English, and for scripts that a vocabulary knows letter by letter;
@@ -74,15 +79,17 @@ class EstimateRead(Told):
         description="Optimizer steps. Low: training stops after one pass; high: every text "
         "is trained on in every epoch."
     )
+    pilot: PilotRead | None = Field(description="Null where none was asked for.")
 
 
 def estimate_job(
     database: Database,
     artifacts: ArtifactStore,
     settings: Settings,
+    bell: Bell,
     *,
     tenant: TenantId,
-    body: JobCreate,
+    body: EstimateRequest,
 ) -> EstimateRead:
     """Estimate a job after the same checks that creating it makes; raises what those raise."""
     body = body.resolved()
@@ -105,6 +112,9 @@ def estimate_job(
         tokens=_tokens(body, calls=calls, size=size),
         cost_usd=0.0,
         seconds=_seconds(finished, calls),
+        pilot=find_or_start(database, settings, bell, tenant=tenant, body=body)
+        if body.pilot
+        else None,
         steps=_sum([_steps(candidate, pool.rows) for candidate in body.candidates()]),
     )
 
@@ -157,7 +167,8 @@ def _alike(session: Session, tenant: TenantId, body: JobCreate) -> list[JobRow]:
     return [
         row
         for row in page.rows
-        if row.spec["student"]["model"] == body.student.model
+        if row.purpose == Purpose.DISTILL
+        and row.spec["student"]["model"] == body.student.model
         and row.spec["teacher"]["kind"] == body.teacher.kind
     ]
 

@@ -7,6 +7,7 @@ from pydantic import Field
 from sqlalchemy.orm import Session
 
 from app.jobs.errors import ReportNotReady
+from app.jobs.pilot import ForecastScore, score_forecast
 from app.jobs.schemas import EXAMPLE_JOB, EXAMPLE_MODEL, TeacherCounts, Told
 from app.jobs.service import find_job
 from app.jobs.view import teacher_counts, tell_stop_reason
@@ -207,6 +208,10 @@ class ReportRead(Told):
         description="What `auto` tried, in order; null for every other selection."
     )
     export: ExportReport | None = Field(description="Null until the model is registered.")
+    forecast: ForecastScore | None = Field(
+        description="The forecast that a pilot made for this job; null without one, or without "
+        "gold labels."
+    )
 
 
 def read_report(session: Session, tenant: TenantId, job_id: str) -> ReportRead:
@@ -241,6 +246,12 @@ def read_report(session: Session, tenant: TenantId, job_id: str) -> ReportRead:
         training=tell_training(done),
         selection=_selection(job.spec["selection"]["kind"], done[Stage.TRAIN].output),
         candidates=done[Stage.TRAIN].output.get("candidates"),
+        forecast=score_forecast(
+            session,
+            job,
+            answers=measured["labels"]["answered"],
+            actual=done[Stage.EVALUATE].output["metrics"].get("macro_f1"),
+        ),
         export=_export(ModelRepository(session).by_job(job.id)),
     )
 

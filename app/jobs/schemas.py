@@ -16,7 +16,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from core.lifecycle import JobState, Stage, StopReason
+from core.lifecycle import JobState, Purpose, Stage, StopReason
 from llkd.specs import DistillationSpec, SelectionSpec, Spec, StudentSpec, TrainingSpec
 
 DATASET_ID = r"^ds_[0-9A-HJKMNP-TV-Z]{26}$"
@@ -111,6 +111,17 @@ class JobCreate(DistillationSpec):
         """The distillation alone, without what the service adds."""
         fields = {name: getattr(self, name) for name in DistillationSpec.model_fields}
         return DistillationSpec.model_construct(**fields)
+
+
+class EstimateRequest(JobCreate):
+    """A job to estimate, as it would be queued."""
+
+    pilot: bool = Field(
+        default=False,
+        description="Also ask the teacher about 300 texts, as a job of its own, and forecast from "
+        "them what more answers would bring. Ask again with the same body for the outcome; the "
+        "answers are stored, and the job itself does not buy them again.",
+    )
 
 
 class JobReplay(Spec):
@@ -216,6 +227,10 @@ class JobRead(Told):
     id: str = Field(examples=[EXAMPLE_JOB])
     object: Literal["job"] = Field(examples=["job"])
     name: str = Field(description="Name of the model it makes.", examples=["tickets"])
+    purpose: Purpose = Field(
+        description="A model (`distill`), or a forecast from a few answers (`pilot`).",
+        examples=["distill"],
+    )
     dataset_id: str = Field(description="What it learns from.", examples=[EXAMPLE_DATASET])
     state: JobState = Field(examples=["running"])
     stage: Stage | None = Field(

@@ -11,7 +11,8 @@ from app.jobs import checks
 from app.jobs.errors import JobNotCancellable, TooManyJobs
 from app.jobs.event_stream import EVENTS_A_POLL, News
 from app.jobs.replay import whole_request
-from app.jobs.schemas import MICROS, JobCreate, JobRead, JobReplay
+from app.jobs.rows import new_row
+from app.jobs.schemas import JobCreate, JobRead, JobReplay
 from app.jobs.view import tell_event, tell_job
 from app.pages import page_of
 from core.artifacts import ArtifactStore
@@ -24,12 +25,10 @@ from core.db.repositories.stages import StageRepository
 from core.db.session import Database, after_commit
 from core.db.tables import JobEventRow, JobRow, JobStageRow
 from core.errors import NotFound
-from core.ids import DatasetId, JobId, TenantId, is_id, new_job_id
+from core.ids import DatasetId, JobId, TenantId, is_id
 from core.lifecycle import EventType, JobState, Queue, Stage
 from core.queue import Bell
 from llkd.base_models import ModelSource
-
-QUEUES = {"auto": Queue.ANY, "cpu": Queue.CPU, "gpu": Queue.GPU}
 
 
 def create_job(
@@ -160,29 +159,6 @@ def read_news(
         ended = find_job(session, tenant, job_id).state.is_terminal
         events = EventRepository(session).page(JobId(job_id), after_seq=after, limit=limit)
         return News([tell_event(event) for event in events], ended)
-
-
-def new_row(
-    body: JobCreate, *, tenant: TenantId, idempotency_key: str | None, digest: str
-) -> JobRow:
-    """The row of a resolved request."""
-    budget, evaluation_id = body.budget, body.evaluation.dataset_id
-    return JobRow(
-        id=new_job_id(),
-        tenant_id=tenant,
-        name=body.name,
-        labels_metadata=body.metadata,
-        spec=body.spec().model_dump(mode="json"),
-        dataset_id=DatasetId(body.dataset_id),
-        evaluation_dataset_id=None if evaluation_id is None else DatasetId(evaluation_id),
-        idempotency_key=idempotency_key,
-        request_sha256=digest,
-        queue=QUEUES[body.training.device].value,
-        priority=body.priority,
-        max_wall_seconds=budget.max_wall_seconds,
-        cap_micros=None if budget.max_usd is None else round(budget.max_usd * MICROS),
-        cap_calls=budget.max_teacher_calls,
-    )
 
 
 def request_digest(body: JobCreate, *, from_job: JobId | None = None) -> str:

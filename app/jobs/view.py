@@ -6,7 +6,7 @@ from typing import Any
 from app.jobs.schemas import MICROS, EventRead, JobRead, Progress, StageRead, TeacherCounts, Usage
 from core.db.tables import JobEventRow, JobRow, JobStageRow
 from core.ids import JobId
-from core.lifecycle import JobState, Stage, StopReason
+from core.lifecycle import JobState, Purpose, Stage, StopReason
 
 Json = dict[str, Any]
 POLL_QUEUED_SECONDS = 2
@@ -37,6 +37,7 @@ def tell_job(
         id=row.id,
         object="job",
         name=row.name,
+        purpose=Purpose(row.purpose),
         dataset_id=row.dataset_id,
         state=row.state,
         stage=None if row.stage is None else Stage(row.stage),

@@ -20,7 +20,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from core.db.base import Row, db_now
 from core.ids import DatasetId, JobId, ModelId, TenantId
-from core.lifecycle import JobState
+from core.lifecycle import JobState, Purpose
 
 # SQLite numbers rows by itself only for a column of type INTEGER.
 SEQUENCE = BigInteger().with_variant(Integer(), "sqlite")
@@ -86,6 +86,8 @@ class JobRow(Row):
     # Names the caller's own metadata; `metadata` itself is taken by SQLAlchemy.
     labels_metadata: Mapped[dict[str, Any]] = mapped_column("metadata", default=dict)
 
+    # A string, as states are: `core.lifecycle.Purpose` says what is allowed.
+    purpose: Mapped[str] = mapped_column(default=Purpose.DISTILL.value, server_default="distill")
     # What was asked, immutable and without secrets: llkd.specs.DistillationSpec.
     spec: Mapped[dict[str, Any]]
     dataset_id: Mapped[DatasetId] = mapped_column(ForeignKey("datasets.id"))

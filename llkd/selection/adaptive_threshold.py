@@ -7,6 +7,8 @@ from llkd.types import BoolArray, FloatArray, IntArray, Json
 # A mean of equal numbers may differ from them in the last bits; without this slack a
 # teacher that always says 0.9 would, by rounding alone, never reach its own mean.
 _SLACK = 1e-9
+# Share of the texts whose classes may set the scale for all others.
+_SUPPORT = 0.1
 
 
 class AdaptiveThreshold:
@@ -16,16 +18,19 @@ class AdaptiveThreshold:
 
         tau_1 = mean(v)            tau_t  = m_t tau_{t-1}  + (1 - m_t) mean(v)
         a_1(c) = mean_c(v)         a_t(c) = m_t a_{t-1}(c) + (1 - m_t) mean_c(v)
-        tau_t(c) = tau_t a_t(c) / max_c' a_t(c')
+        tau_t(c) = tau_t min(1, a_t(c) / A_t)
+
+    A is the highest a(c) that at least a tenth of the texts seen so far reach, by their
+    class. With ten classes of like size or fewer it is the maximum. A class of a few texts
+    that no student learns would, as the maximum, lower the thresholds of all others to
+    nothing.
 
     a(c) moves only when class c is in the batch and starts at its first mean. A class not
-    seen yet has the share 1 and no part in the maximum: a label that the teacher never
-    gives must not lower the thresholds of all others. Values that are NaN are unknown and
-    move nothing.
+    seen yet has the share 1. Values that are NaN are unknown and move nothing.
 
-    Source: the shape of FreeMatch's self-adaptive threshold (arXiv 2205.07246). Ours: the
-    class term is the mean over the class's own texts rather than the batch's marginal, and
-    the first batch initialises rather than 1/K.
+    Source: the shape of FreeMatch's self-adaptive threshold (arXiv 2205.07246), which has
+    the maximum in place of A. Ours: A; the class term is the mean over the class's own texts
+    rather than the batch's marginal; the first batch initialises rather than 1/K.
     """
 
     def __init__(self, class_count: int, *, momentum: float | None) -> None:
@@ -33,7 +38,8 @@ class AdaptiveThreshold:
         self._batches = 0
         self._level: float | None = None
         self._class_level = np.zeros(class_count)
-        self._seen = np.zeros(class_count, dtype=np.bool_)
+        # Texts of each class so far.
+        self._counts = np.zeros(class_count, dtype=np.int64)
 
     def observe(self, labels: IntArray, values: FloatArray) -> None:
         """Move the averages by one batch.
@@ -52,20 +58,28 @@ class AdaptiveThreshold:
             class_mean = float(values[known & (labels == c)].mean())
             level = float(self._class_level[c])
             self._class_level[c] = (
-                _blend(level, class_mean, memory) if self._seen[c] else class_mean
+                _blend(level, class_mean, memory) if self._counts[c] else class_mean
             )
-            self._seen[c] = True
+        self._counts += np.bincount(labels[known], minlength=len(self._counts))
         self._batches += 1
 
     def by_class(self) -> FloatArray:
         """[K], the threshold of each class; 0 before anything was observed."""
         if self._level is None:
             return np.zeros_like(self._class_level)
-        highest = float(self._class_level[self._seen].max())
+        highest = self._reached_by_a_tenth()
         if highest == 0:
-            # Every value so far was zero: each class is as low as every other.
+            # Next to every value so far was zero: each class is as low as every other.
             return np.full_like(self._class_level, self._level)
-        return self._level * np.where(self._seen, self._class_level / highest, 1.0)
+        shares = np.minimum(1.0, self._class_level / highest)
+        return self._level * np.where(self._counts > 0, shares, 1.0)
+
+    def _reached_by_a_tenth(self) -> float:
+        """A: the highest class level that a tenth of the texts or more reach."""
+        descending = np.argsort(-self._class_level, kind="stable")
+        reaching = np.cumsum(self._counts[descending])
+        enough = reaching >= _SUPPORT * reaching[-1]
+        return float(self._class_level[descending[int(enough.argmax())]])
 
     def reached(self, labels: IntArray, values: FloatArray) -> BoolArray:
         """[B], True where a value is at least its class's threshold; False where unknown."""
@@ -84,14 +98,14 @@ class AdaptiveThreshold:
             "batches": self._batches,
             "level": self._level,
             "class_level": self._class_level.tolist(),
-            "seen": self._seen.tolist(),
+            "counts": self._counts.tolist(),
         }
 
     def restore(self, state: Json) -> None:
         self._batches = state["batches"]
         self._level = state["level"]
         self._class_level = np.array(state["class_level"], dtype=np.float64)
-        self._seen = np.array(state["seen"], dtype=np.bool_)
+        self._counts = np.array(state["counts"], dtype=np.int64)
 
 
 def memory_after(batches: int, *, momentum: float | None) -> float:

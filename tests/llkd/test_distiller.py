@@ -138,6 +138,16 @@ class NoneAfter:
         self._left = state["left"]
 
 
+class OneInEight(NoneAfter):
+    """Keeps the first text of each batch of eight, as one that asks the student does late."""
+
+    def __init__(self) -> None:
+        super().__init__(0)
+
+    def select(self, batch: Batch) -> Selection:
+        return Selection(np.arange(len(batch)) % 8 == 0, np.ones(len(batch)))
+
+
 def run(
     student: Student,
     pool: Pool,
@@ -239,14 +249,28 @@ class TestStopping:
         pool, held_out = self.held_out()
         student = ScriptedStudent(scores=[0.3, 0.6, 0.9, 0.8, 0.9, 0.7]).knowing(held_out)
         plan = make_plan(epochs=20, patience=3)
-        reports = run(student, pool, selector_of(AllSelection()), plan=plan, held_out=held_out)
+        reports = run(student, pool, OneInEight(), plan=plan, held_out=held_out)
         assert reports[-1].stopped == "no_gain"
         assert student.events[-2:] == ["remember 9", "recall"]
         assert reports[-1].state.best_step == 9
 
+    @pytest.mark.parametrize("selection", [AllSelection(), RandomSelection(share=0.15)], ids=repr)
+    def test_without_a_gain_alone_it_goes_on(self, selection: SingleSelection) -> None:
+        pool, held_out = self.held_out()
+        student = ScriptedStudent(scores=[0.9] * 20).knowing(held_out)
+        plan = make_plan(epochs=4, patience=3)
+        reports = run(student, pool, selector_of(selection), plan=plan, held_out=held_out)
+        assert reports[-1].stopped == "finished"
+
+    def test_a_low_rate_alone_is_no_reason_to_stop(self) -> None:
+        pool, held_out = self.held_out()
+        student = ScriptedStudent(scores=[place / 20 for place in range(20)]).knowing(held_out)
+        reports = run(student, pool, OneInEight(), plan=make_plan(epochs=20), held_out=held_out)
+        assert reports[-1].stopped == "finished"
+
     def test_the_average_is_kept_where_it_scores_better(self) -> None:
         pool, held_out = self.held_out()
-        student = ScriptedStudent(scores=[0.3, 0.9, *[0.5] * 9], average=0.6).knowing(held_out)
+        student = ScriptedStudent(scores=[0.3, 0.9, *[0.5] * 20], average=0.6).knowing(held_out)
         reports = run(
             student, pool, selector_of(AllSelection()), plan=make_plan(), held_out=held_out
         )
@@ -260,7 +284,7 @@ class TestStopping:
         pool, held_out = self.held_out()
         student = ScriptedStudent(scores=[0.5, 0.525, 0.55, 0.575]).knowing(held_out)
         plan = replace(make_plan(epochs=20), min_gain=0.2)
-        reports = run(student, pool, selector_of(AllSelection()), plan=plan, held_out=held_out)
+        reports = run(student, pool, OneInEight(), plan=plan, held_out=held_out)
         assert reports[-1].stopped == "no_gain"
         assert reports[-1].state.best_step == reports[-1].step == 7
 
@@ -279,7 +303,7 @@ class TestStopping:
         plan = replace(make_plan(epochs=2), first_check=7)
         reports = run(student, pool, selector_of(AllSelection()), plan=plan, held_out=held_out)
         looked = [each.step for each in reports if each.held_out_score is not None]
-        assert looked == [7, 9, 11, 13]
+        assert looked == [7, 9, 11, 13, 15, 16]
 
     def test_without_early_stopping_nobody_looks(self) -> None:
         pool, held_out = self.held_out()

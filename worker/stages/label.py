@@ -8,13 +8,13 @@ from core.dataset_files import ROW_GROUP, count_rows, iter_batches
 from core.db.repositories.stages import StageRepository
 from core.ids import JobId
 from core.label_files import UNASKED, LabelEntry, Role, write_labels
-from core.lifecycle import EventType, Stage
+from core.lifecycle import EventType, Purpose, Stage
 from llkd.base_models import ModelSource
 from llkd.specs import ProvidedTeacher
 from llkd.teachers.factory import build_teacher
 from llkd.types import ProvidedAnswer, Question
 from worker.answer_desk import AnswerDesk, Asked
-from worker.buying import Bought, buy_answers
+from worker.buying import Bought, buy_answers, buy_by_lot
 from worker.confidence import make_passport
 from worker.durability import durably
 from worker.job import Job
@@ -25,6 +25,8 @@ from worker.roles import COLUMNS, Roles, Row
 
 PASSPORT = ("confidence", "estimated_confidence")
 LAZY = "lazy"
+# Texts that a pilot asks about.
+PILOT_TEXTS = 300
 
 
 def label(job: Job, _: Mapping[Stage, Json]) -> Json:
@@ -77,6 +79,7 @@ class Labelling:
             else job.artifacts.path(job.evaluation_dataset.rows_artifact)
         )
         self._done = 0
+        self._is_pilot = job.purpose is Purpose.PILOT
         # By row, where texts were chosen; None where every text is asked about.
         self._bought: Bought | None = None
 
@@ -84,15 +87,17 @@ class Labelling:
         job = self._job
         pool_rows = count_rows(self._rows)
         other = self._evaluation_rows
-        is_lazy = getattr(job.spec.selection, "labeling", None) == LAZY
-        passes = 2 if is_lazy else 1
+        chooses = self._is_pilot or getattr(job.spec.selection, "labeling", None) == LAZY
+        passes = 2 if chooses else 1
         job.progress.expect(passes * pool_rows + (0 if other is None else count_rows(other)))
         roles = Roles.within(self._rows) if other is None else Roles.beside(other)
-        if is_lazy:
+        if chooses:
             self._bought = self._buy(roles)
             self._done = pool_rows
         labels = self._file(self._rows, roles)
-        evaluation_labels = None if other is None else self._file(other, None)
+        # A pilot measures with gold alone: what the teacher says of those rows tells it nothing.
+        asked = None if self._is_pilot else other
+        evaluation_labels = None if asked is None else self._file(asked, None)
         self._desk.tally.check_all()
         counts = self._desk.tally.counts()
         job.book.tell(EventType.TEACHER_PROGRESS, **counts)
@@ -116,8 +121,11 @@ class Labelling:
             for place, row in enumerate(batch)
             if roles.of(row) is Role.TRAIN
         }
-        with self._job.stop.deferred():
-            return buy_answers(self._job, self._desk, questions, advance=self._advance)
+        job, desk = self._job, self._desk
+        with job.stop.deferred():
+            if self._is_pilot:
+                return buy_by_lot(job, desk, questions, most=PILOT_TEXTS, advance=self._advance)
+            return buy_answers(job, desk, questions, advance=self._advance)
 
     def _file(self, rows: Path, roles: Roles | None) -> str:
         path = self._job.artifacts.scratch_path(".parquet")
@@ -143,7 +151,9 @@ class Labelling:
         wanted = [
             place
             for place, role in enumerate(of)
-            if role is not Role.EXCLUDED and place not in bought
+            if role is not Role.EXCLUDED
+            and place not in bought
+            and not (self._is_pilot and role is Role.EVALUATION)
         ]
         questions = [self._question(rows[place]) for place in wanted]
         found: list[Asked | None] = self._desk.find(questions)

@@ -11,7 +11,7 @@ from core.db.repositories.inserts import insert_keyed
 from core.db.repositories.pages import Page, read_page
 from core.db.tables import JobRow
 from core.ids import DatasetId, JobId, TenantId
-from core.lifecycle import EventType, JobState
+from core.lifecycle import EventType, JobState, Purpose
 
 ACTIVE = (JobState.QUEUED, JobState.RUNNING)
 
@@ -42,6 +42,15 @@ class JobRepository:
         return self.session.scalar(
             select(JobRow).where(JobRow.tenant_id == tenant_id, JobRow.idempotency_key == key)
         )
+
+    def pilots(self, tenant_id: TenantId, dataset_id: DatasetId) -> Sequence[JobRow]:
+        """The pilots on a dataset, newest first."""
+        question = select(JobRow).where(
+            JobRow.tenant_id == tenant_id,
+            JobRow.dataset_id == dataset_id,
+            JobRow.purpose == Purpose.PILOT.value,
+        )
+        return self.session.scalars(question.order_by(JobRow.id.desc())).all()
 
     def page(
         self,

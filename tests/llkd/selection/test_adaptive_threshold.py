@@ -54,6 +54,19 @@ class TestObserve:
         # level: .9 x .5 + .1 x .75; class levels .5 and 1
         assert threshold.by_class() == pytest.approx([0.525 * 0.5, 0.525])
 
+    def test_a_class_of_a_few_texts_does_not_lower_the_others(self) -> None:
+        threshold = AdaptiveThreshold(3, momentum=0.5)
+        labels = [0] * 12 + [1] * 7 + [2]
+        observe(threshold, labels, [0.4] * 12 + [0.2] * 7 + [1.0])
+        level = (12 * 0.4 + 7 * 0.2 + 1.0) / 20
+        assert threshold.by_class() == pytest.approx([level, level / 2, level])
+
+    def test_a_class_of_a_tenth_of_the_texts_does(self) -> None:
+        threshold = AdaptiveThreshold(3, momentum=0.5)
+        observe(threshold, [0] * 12 + [1] * 6 + [2] * 2, [0.4] * 12 + [0.2] * 6 + [1.0] * 2)
+        level = (12 * 0.4 + 6 * 0.2 + 2 * 1.0) / 20
+        assert threshold.by_class() == pytest.approx([0.4 * level, 0.2 * level, level])
+
     def test_unknown_values_move_nothing(self) -> None:
         threshold = AdaptiveThreshold(2, momentum=0.5)
         observe(threshold, [0, 1], [0.8, 0.4])

@@ -1,13 +1,19 @@
 """How far along a job is, and when it will end, from measured rates alone."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from core.lifecycle import Stage
+from core.lifecycle import LIVES, Purpose, Stage
 
 # Shares of a job's time that the stages took on MiniLM with the few-shot teacher. They
 # weigh the stages that have not begun; each gives way to a measurement once there is one.
-EXPECTED_SHARE = {Stage.LABEL: 0.2, Stage.TRAIN: 0.6, Stage.EVALUATE: 0.1, Stage.EXPORT: 0.1}
+EXPECTED_SHARE = {
+    Stage.LABEL: 0.2,
+    Stage.TRAIN: 0.6,
+    Stage.EVALUATE: 0.1,
+    Stage.EXPORT: 0.1,
+    Stage.FORECAST: 0.1,
+}
 # The end of a job is the end of its last transaction, and never forecast.
 MOST_PERCENT = 99.9
 # What must have been done and waited for before a rate is worth telling.
@@ -15,11 +21,17 @@ TELLING_SHARE = 0.03
 TELLING_SECONDS = 1.0
 
 
-class Forecast:
+class Eta:
     """Seconds of each stage: measured where it ended, extrapolated where it runs."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        life: Sequence[Stage] = LIVES[Purpose.DISTILL],
+    ) -> None:
         self._clock = clock
+        self._shares = {stage: EXPECTED_SHARE[stage] for stage in life}
         self._measured: dict[Stage, float] = {}
         self._current: Stage | None = None
         self._entered_at = 0.0
@@ -78,9 +90,9 @@ class Forecast:
         seconds = self._seconds_of_current()
         if self._current is not None and seconds is not None:
             known[self._current] = seconds
-        weight = sum(EXPECTED_SHARE[stage] for stage in known)
+        weight = sum(self._shares[stage] for stage in known)
         scale = sum(known.values()) / weight if weight else 1.0
         return {
             stage: known.get(stage, max(scale, 1e-9) * share)
-            for stage, share in EXPECTED_SHARE.items()
+            for stage, share in self._shares.items()
         }

@@ -1,7 +1,7 @@
-"""A forecast comes from measured rates, never goes back and never says done before the end."""
+"""An end is told from measured rates, never goes back and is never said before it is there."""
 
-from core.lifecycle import Stage
-from worker.forecast import Forecast
+from core.lifecycle import LIVES, Purpose, Stage
+from worker.eta import Eta
 
 
 class Clock:
@@ -11,27 +11,27 @@ class Clock:
         return self.now
 
 
-def training(seconds: float, *, share: float) -> Forecast:
+def training(seconds: float, *, share: float) -> Eta:
     """Labelling took 100 s; training has come this far in these seconds."""
     clock = Clock()
-    forecast = Forecast(clock)
-    forecast.enter(Stage.LABEL)
-    forecast.ended(Stage.LABEL, seconds=100)
-    forecast.enter(Stage.TRAIN)
+    eta = Eta(clock)
+    eta.enter(Stage.LABEL)
+    eta.ended(Stage.LABEL, seconds=100)
+    eta.enter(Stage.TRAIN)
     clock.now = seconds
-    forecast.advance(share)
-    return forecast
+    eta.advance(share)
+    return eta
 
 
 class TestTheEnd:
     def test_is_unknown_while_labelling(self) -> None:
         clock = Clock()
-        forecast = Forecast(clock)
-        forecast.enter(Stage.LABEL)
+        eta = Eta(clock)
+        eta.enter(Stage.LABEL)
         clock.now = 60
-        forecast.advance(0.5)
-        assert forecast.eta_seconds() is None
-        assert forecast.percent() == 10.0
+        eta.advance(0.5)
+        assert eta.eta_seconds() is None
+        assert eta.percent() == 10.0
 
     def test_is_unknown_before_a_rate_can_be_told(self) -> None:
         assert training(0.5, share=0.2).eta_seconds() is None
@@ -45,14 +45,14 @@ class TestTheEnd:
 
     def test_after_a_resume_counts_only_what_was_done_since(self) -> None:
         clock = Clock()
-        forecast = Forecast(clock)
-        forecast.ended(Stage.LABEL, seconds=0)
-        forecast.enter(Stage.TRAIN)
-        forecast.resume_at(0.8)
+        eta = Eta(clock)
+        eta.ended(Stage.LABEL, seconds=0)
+        eta.enter(Stage.TRAIN)
+        eta.resume_at(0.8)
         clock.now = 10
-        forecast.advance(0.9)
+        eta.advance(0.9)
         # A tenth in 10 s: another tenth is left.
-        assert forecast.eta_seconds() == 10 + round(0.2 / 0.8 * 100)
+        assert eta.eta_seconds() == 10 + round(0.2 / 0.8 * 100)
 
 
 class TestThePercentage:
@@ -61,14 +61,14 @@ class TestThePercentage:
         assert training(300, share=0.5).percent() == round(100 * 400 / 875, 1)
 
     def test_never_goes_back(self) -> None:
-        forecast = training(10, share=0.5)
-        before = forecast.percent()
-        forecast.advance(0.1)
-        assert forecast.percent() == before
+        eta = training(10, share=0.5)
+        before = eta.percent()
+        eta.advance(0.1)
+        assert eta.percent() == before
 
     def test_stays_below_a_hundred_when_all_is_done(self) -> None:
-        forecast = Forecast()
-        for stage in Stage:
-            forecast.enter(stage)
-            forecast.ended(stage, seconds=1)
-        assert forecast.percent() == 99.9
+        eta = Eta()
+        for stage in LIVES[Purpose.DISTILL]:
+            eta.enter(stage)
+            eta.ended(stage, seconds=1)
+        assert eta.percent() == 99.9

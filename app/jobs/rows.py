@@ -1,0 +1,31 @@
+"""What a job's row holds when it is queued."""
+
+from app.jobs.schemas import MICROS, JobCreate
+from core.db.tables import JobRow
+from core.ids import DatasetId, TenantId, new_job_id
+from core.lifecycle import Queue
+
+QUEUES = {"auto": Queue.ANY, "cpu": Queue.CPU, "gpu": Queue.GPU}
+
+
+def new_row(
+    body: JobCreate, *, tenant: TenantId, idempotency_key: str | None, digest: str
+) -> JobRow:
+    """The row of a resolved request."""
+    budget, evaluation_id = body.budget, body.evaluation.dataset_id
+    return JobRow(
+        id=new_job_id(),
+        tenant_id=tenant,
+        name=body.name,
+        labels_metadata=body.metadata,
+        spec=body.spec().model_dump(mode="json"),
+        dataset_id=DatasetId(body.dataset_id),
+        evaluation_dataset_id=None if evaluation_id is None else DatasetId(evaluation_id),
+        idempotency_key=idempotency_key,
+        request_sha256=digest,
+        queue=QUEUES[body.training.device].value,
+        priority=body.priority,
+        max_wall_seconds=budget.max_wall_seconds,
+        cap_micros=None if budget.max_usd is None else round(budget.max_usd * MICROS),
+        cap_calls=budget.max_teacher_calls,
+    )
