@@ -14,9 +14,9 @@ from llkd.types import FloatArray, IntArray, Json, Pool
 from llkd.uncertainty import normalized_entropy
 
 # A whole pass that keeps less than this teaches no more than it costs to look through.
-_DRY_RATE = 0.1
+_DRY_RATE = 0.05
 # One that keeps less than this is the last one if held-out texts gain nothing, either.
-_LOW_RATE = 0.2
+_LOW_RATE = 0.1
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ These are also the documented fields of `POST /jobs`: a job's spec is exactly on
 `DistillationSpec`, and everything the service adds stands outside it.
 """
 
-import math
 import unicodedata
 from collections.abc import Iterator
 from typing import Annotated, Literal, Self
@@ -228,15 +227,16 @@ class TrainingSpec(Spec):
         default=None,
         ge=1,
         le=MAX_EPOCHS,
-        description="Passes over the pool at the most; null: as many as `max_steps` takes, else 4 "
-        "for a selection that asks the student (up to 8 in pools of less than 1,500 texts) and "
-        "3 for others.",
+        description="Passes over the pool at the most; null: as many as `max_steps` takes, else 8 "
+        "for a selection that asks the student and 3 for others.",
     )
     max_steps: int | None = Field(
         default=None,
         ge=1,
         le=1_000_000,
-        description="Optimizer steps at the most; null: as many as the passes lead to.",
+        description="Optimizer steps at the most; null: as many as `epochs` leads to, else 40 % of "
+        "those of 3 whole passes, and at least 75, for a selection that asks the student, and no "
+        "limit for others.",
     )
     batch_size: int = Field(default=32, ge=1, le=4096, description="Texts an optimizer step.")
     learning_rate: float | None = Field(
@@ -333,22 +333,27 @@ class DistillationSpec(Spec):
     def resolved(self) -> Self:
         """The same spec with every default that depends on another field filled in.
 
-        How many passes are made depends on the pool, too: see `usual_epochs`.
+        How long it trains depends on the pool, too: see `usual_length`.
         """
         rate = self.training.learning_rate or (3e-4 if self.student.trainable == "top" else 2e-4)
         training = self.training.model_copy(update={"learning_rate": rate})
         return self.model_copy(update={"training": training})
 
 
-def usual_epochs(spec: DistillationSpec, *, pool_size: int) -> int:
-    """Passes over the pool where the spec of one candidate asks for no number.
+def usual_length(spec: DistillationSpec, *, pool_size: int) -> tuple[int, int | None]:
+    """Passes over the pool, and optimizer steps, at which training of one candidate ends.
 
-    As many as its `max_steps` take. Else three, or four for a selection that asks the
-    student, which keeps a part of each; over a small pool so many that 6,000 texts are
-    read, up to eight: from a dozen steps no selection learns enough.
+    What the spec asks for, if it asks for either. Else three passes; a selection that asks
+    the student keeps a part of each pass, and learns from 40 % as many samples as three whole
+    passes have, but at least 75 steps of them, within eight passes.
+
+    Returns:
+        Passes, and steps or None for as many as the passes lead to.
     """
-    if spec.training.max_steps is not None:
-        return MAX_EPOCHS
+    training = spec.training
+    if training.epochs is not None or training.max_steps is not None:
+        return training.epochs or MAX_EPOCHS, training.max_steps
     if isinstance(spec.selection, LlkdSelection | StudentUncertaintySelection):
-        return min(8, max(4, math.ceil(6_000 / max(1, pool_size))))
-    return 3
+        steps = 4 * 3 * pool_size // (10 * training.batch_size)
+        return 8, max(75, steps)
+    return 3, None

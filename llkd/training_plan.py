@@ -6,7 +6,7 @@ from typing import Self
 
 import numpy as np
 
-from llkd.specs import DistillationSpec, LlkdSelection, usual_epochs
+from llkd.specs import DistillationSpec, LlkdSelection, usual_length
 from llkd.training_state import TrainingState
 from llkd.types import IntArray, Pool
 
@@ -53,9 +53,10 @@ class TrainingPlan:
         """The plan of one candidate over a pool of this size, its defaults resolved."""
         training = spec.resolved().training
         assert training.learning_rate is not None
+        epochs, steps = usual_length(spec, pool_size=pool_size)
         return cls(
-            epochs=training.epochs or usual_epochs(spec, pool_size=pool_size),
-            most_steps=math.inf if training.max_steps is None else training.max_steps,
+            epochs=epochs,
+            most_steps=math.inf if steps is None else steps,
             batch_size=training.batch_size,
             learning_rate=training.learning_rate,
             seed=training.seed,

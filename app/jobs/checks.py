@@ -15,7 +15,7 @@ from core.errors import ErrorItem, Gone, ValidationFailed
 from core.ids import DatasetId, TenantId
 from llkd.base_models import ModelSource, check_name
 from llkd.errors import ModelNotAllowed as NameRefused
-from llkd.specs import OFFLINE_MODEL, FewShotTeacher, ProvidedTeacher, label_key, usual_epochs
+from llkd.specs import OFFLINE_MODEL, FewShotTeacher, ProvidedTeacher, label_key, usual_length
 
 MAX_STEPS = 2_000_000
 SHOWN_STRANGERS = 10
@@ -100,11 +100,10 @@ def check_files(body: JobCreate, datasets: Datasets, artifacts: ArtifactStore) -
 
 def most_steps(body: JobCreate, rows: int, *, share: float = 1.0) -> int:
     """Optimizer steps of one candidate if this share of the texts is trained on in every
-    epoch, within `max_steps`."""
-    training = body.training
-    epochs = training.epochs or usual_epochs(body, pool_size=rows)
-    steps = math.ceil(rows / training.batch_size) * epochs
-    return max(1, min(round(steps * share), training.max_steps or steps))
+    pass, within the most there may be."""
+    epochs, most = usual_length(body, pool_size=rows)
+    steps = math.ceil(rows / body.training.batch_size) * epochs
+    return max(1, min(round(steps * share), most or steps))
 
 
 def _find(session: Session, tenant: TenantId, dataset_id: str, *, pointer: str) -> DatasetRow:

@@ -17,7 +17,7 @@ from llkd.specs import (
     StudentSpec,
     StudentUncertaintySelection,
     TrainingSpec,
-    usual_epochs,
+    usual_length,
 )
 
 
@@ -30,31 +30,36 @@ def make_spec(selection: SelectionSpec, **training: Any) -> DistillationSpec:
     )
 
 
-def passes(selection: SelectionSpec, *, pool_size: int = 3000, **training: Any) -> int:
-    return usual_epochs(make_spec(selection, **training), pool_size=pool_size)
+def length(
+    selection: SelectionSpec, *, pool_size: int = 3000, **training: Any
+) -> tuple[int, int | None]:
+    return usual_length(make_spec(selection, **training), pool_size=pool_size)
 
 
 ASKS = [LlkdSelection(), StudentUncertaintySelection()]
+EITHER = [LlkdSelection(), AllSelection()]
 
 
 @pytest.mark.parametrize("selection", ASKS, ids=repr)
 @pytest.mark.parametrize(
-    ("pool_size", "expected"), [(1, 8), (750, 8), (1000, 6), (1500, 4), (10**6, 4)]
+    ("pool_size", "steps"), [(1, 75), (2000, 75), (3000, 112), (100_000, 3750)]
 )
-def test_a_selection_that_asks_the_student_reads_at_least_so_much(
-    selection: SelectionSpec, pool_size: int, expected: int
+def test_a_selection_that_asks_the_student_learns_from_less(
+    selection: SelectionSpec, pool_size: int, steps: int
 ) -> None:
-    assert passes(selection, pool_size=pool_size) == expected
+    assert length(selection, pool_size=pool_size) == (8, steps)
 
 
 @pytest.mark.parametrize("selection", [AllSelection(), ClassConfidenceSelection()], ids=repr)
-def test_others_have_three_passes(selection: SelectionSpec) -> None:
-    assert passes(selection) == passes(selection, pool_size=10) == 3
+def test_others_make_three_passes(selection: SelectionSpec) -> None:
+    assert length(selection) == length(selection, pool_size=10) == (3, None)
 
 
-@pytest.mark.parametrize("selection", [LlkdSelection(), AllSelection()], ids=repr)
-def test_steps_that_are_asked_for_may_take_any_number_of_passes(selection: SelectionSpec) -> None:
-    assert passes(selection, max_steps=50) == 1000
+@pytest.mark.parametrize("selection", EITHER, ids=repr)
+def test_what_is_asked_for_alone_decides(selection: SelectionSpec) -> None:
+    assert length(selection, epochs=5) == (5, None)
+    assert length(selection, max_steps=50) == (1000, 50)
+    assert length(selection, epochs=5, max_steps=50) == (5, 50)
 
 
 @pytest.mark.parametrize(("trainable", "rate"), [("top", 3e-4), ("all", 2e-4)])
@@ -69,10 +74,10 @@ def test_the_learning_rate_follows_what_learns(
 
 
 class TestAuto:
-    def test_each_candidate_has_the_passes_of_its_kind(self) -> None:
+    def test_each_candidate_is_as_long_as_its_kind(self) -> None:
         candidates = make_spec(AutoSelection()).candidates()
-        epochs = [usual_epochs(candidate, pool_size=3000) for candidate in candidates]
-        assert epochs == [4, 3, 3]
+        lengths = [usual_length(candidate, pool_size=3000) for candidate in candidates]
+        assert lengths == [(8, 112), (3, None), (3, None)]
 
     def test_without_it_there_is_one_candidate(self) -> None:
         spec = make_spec(AllSelection())
