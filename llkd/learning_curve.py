@@ -17,9 +17,9 @@ _SMALLEST = 40
 # Of the answers, what measures where no gold does.
 _MEASURING_SHARE = 1 / 3
 _EXPONENTS = np.array([0.3, 0.5, 0.7, 1.0])
-# Between the cheap student that draws the curve and the one that is trained in the end, on
-# either side: in macro-F1.
-_UNLIKENESS = 0.05
+# How far, in macro-F1, the student that is trained in the end may lie below and above the
+# cheap one that draws the curve. On six sets it was between 2 points worse and 14 better.
+_BELOW, _ABOVE = 0.05, 0.14
 
 
 @dataclass(frozen=True)
@@ -89,8 +89,8 @@ def forecast(
         Point(
             answers=count,
             value=float(np.clip(value[place], 0, 1)),
-            low=float(np.clip(low[place] - _UNLIKENESS, 0, 1)),
-            high=float(np.clip(high[place] + _UNLIKENESS, 0, 1)),
+            low=float(np.clip(low[place] - _BELOW, 0, 1)),
+            high=float(np.clip(high[place] + _ABOVE, 0, 1)),
         )
         for place, count in enumerate(answers)
     ]

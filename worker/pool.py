@@ -8,12 +8,12 @@ import numpy as np
 
 from core.artifacts import ArtifactStore
 from core.dataset_files import ROW_GROUP, iter_batches
-from core.label_files import Role, iter_labels
+from core.label_files import UNASKED, Role, iter_labels
 from core.lifecycle import Stage
 from llkd.errors import InsufficientLabelDiversity
 from llkd.evaluation import NO_ANSWER
 from llkd.specs import label_key
-from llkd.types import AnswerStatus, FloatArray, IntArray, Pool
+from llkd.types import AnswerStatus, BoolArray, FloatArray, IntArray, Pool
 from worker.confidence import confidence_of
 from worker.job import Job
 from worker.protocol import Json
@@ -31,12 +31,14 @@ class GoldRows:
         gold: [M], in 0..K-1.
         teacher: [M], the teacher's labels; -1 where it gave none.
         teacher_confidence: [M]; NaN where unknown.
+        asked: [M], False where the budget did not reach, or a pilot asks nothing.
     """
 
     texts: Sequence[str]
     gold: IntArray
     teacher: IntArray
     teacher_confidence: FloatArray
+    asked: BoolArray
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -105,7 +107,7 @@ def load_gold(job: Job, outputs: Mapping[Stage, Json]) -> GoldRows:
         files = job.dataset.rows_artifact, output["labels"]
     else:
         files = job.evaluation_dataset.rows_artifact, output["evaluation_labels"]
-    texts, gold, teacher, confidence = [], [], [], []
+    texts, gold, teacher, confidence, asked = [], [], [], [], []
     index = _index(job)
     for row, entry in _pairs(job.artifacts, *files):
         if entry["role"] == Role.EVALUATION and label_key(row["gold"]) in index:
@@ -114,11 +116,13 @@ def load_gold(job: Job, outputs: Mapping[Stage, Json]) -> GoldRows:
             gold.append(index[label_key(row["gold"])])
             teacher.append(index[label_key(entry["label"])] if answered else NO_ANSWER)
             confidence.append(_number(entry["confidence"]))
+            asked.append(entry["status"] != UNASKED)
     return GoldRows(
         texts,
         np.array(gold, dtype=np.int64),
         np.array(teacher, dtype=np.int64),
         np.array(confidence, dtype=np.float64),
+        np.array(asked, dtype=np.bool_),
     )
 
 

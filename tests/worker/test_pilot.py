@@ -75,7 +75,7 @@ def test_the_texts_are_drawn_from_the_whole_file(
 
 
 def test_with_gold_the_forecast_is_against_gold(workshop: Workshop) -> None:
-    job = piloted(workshop, make_rows(900, gold=100))
+    job = piloted(workshop, make_rows(1000, gold=100))
     forecast = forecast_job(job, {Stage.LABEL: label(job, {})})["forecast"]
     assert (forecast["against"], forecast["measured_on"]) == ("gold", 100)
     assert [point["answers"] for point in forecast["points"]] == [300, 600, 900]

@@ -36,8 +36,10 @@ def evaluate_student(job: Job, outputs: Mapping[Stage, Json]) -> Json:
     report = {
         "gold_rows": len(gold),
         "gold_source": _gold_source(job) if len(gold) else None,
-        "teacher": measured["teacher"].to_json() if measured else None,
-        "student": measured["student"].to_json() if measured else None,
+        **{
+            who: measured[who].to_json() if who in measured else None
+            for who in ("teacher", "student")
+        },
         "held_out_agreement": agreement,
         "labels": outputs[Stage.LABEL]["counts"],
         "training": {
@@ -62,19 +64,26 @@ def _against_gold(job: Job, student: Student, gold: GoldRows) -> dict[str, Evalu
         return {}
     probabilities = _predict(job, student, gold.texts, done=0)
     common: dict[str, Any] = {
-        "gold": gold.gold,
         "labels": job.spec.label_names,
         "seed": job.spec.training.seed,
     }
-    return {
-        "teacher": evaluate(predicted=gold.teacher, confidence=gold.teacher_confidence, **common),
+    measured = {
         "student": evaluate(
-            predicted=probabilities.argmax(axis=1),
+            gold.gold,
+            probabilities.argmax(axis=1),
             confidence=probabilities.max(axis=1),
             teacher=gold.teacher,
             **common,
-        ),
+        )
     }
+    if gold.asked.any():
+        measured["teacher"] = evaluate(
+            gold.gold[gold.asked],
+            gold.teacher[gold.asked],
+            confidence=gold.teacher_confidence[gold.asked],
+            **common,
+        )
+    return measured
 
 
 def _against_teacher(

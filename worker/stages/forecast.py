@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from core.dataset_files import count_rows
+from core.label_files import Role, iter_labels
 from core.lifecycle import Stage
 from llkd.errors import ModelNotAllowed
 from llkd.learning_curve import Measuring, forecast
@@ -43,7 +43,7 @@ def forecast_job(job: Job, outputs: Mapping[Stage, Json]) -> Json:
         pool.labels,
         class_count=pool.class_count,
         measuring=measuring,
-        answers=_answers(len(pool), count_rows(job.artifacts.path(job.dataset.rows_artifact))),
+        answers=_answers(len(pool), _trainable(job, outputs)),
         seed=job.spec.training.seed,
     )
     return {
@@ -53,6 +53,12 @@ def forecast_job(job: Job, outputs: Mapping[Stage, Json]) -> Json:
             "points": [vars(point) for point in points],
         }
     }
+
+
+def _trainable(job: Job, outputs: Mapping[Stage, Json]) -> int:
+    """Texts that could be asked about and trained on."""
+    chunks = iter_labels(job.artifacts.path(outputs[Stage.LABEL]["labels"]))
+    return sum(entry["role"] == Role.TRAIN for chunk in chunks for entry in chunk)
 
 
 def _answers(bought: int, rows: int) -> list[int]:
