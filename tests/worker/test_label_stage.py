@@ -157,6 +157,17 @@ class TestTheCap:
         statuses = Counter(entry["status"] for entry in entries(job, output["labels"]))
         assert statuses == {"answered": 37, UNASKED: 63}
 
+    def test_what_it_reaches_is_drawn_from_the_whole_file(
+        self, workshop: Workshop, teacher: ScriptedTeacher
+    ) -> None:
+        add_job(workshop, make_rows(400, gold=0), cap_calls=40)
+        job = workshop.claim()
+        found = entries(job, label(job, {})["labels"])
+        places = [place for place, entry in enumerate(found) if entry["status"] == "answered"]
+        assert len(places) == 40
+        assert places[0] < 100
+        assert places[-1] > 300
+
     def test_reaching_it_is_told_once(self, workshop: Workshop, teacher: ScriptedTeacher) -> None:
         add_job(workshop, make_rows(100, gold=0), cap_calls=16)
         label(workshop.claim(), {})

@@ -80,6 +80,7 @@ class Labelling:
         )
         self._done = 0
         self._is_pilot = job.purpose is Purpose.PILOT
+        self._is_lazy = getattr(job.spec.selection, "labeling", None) == LAZY
         # By row, where texts were chosen; None where every text is asked about.
         self._bought: Bought | None = None
 
@@ -87,7 +88,9 @@ class Labelling:
         job = self._job
         pool_rows = count_rows(self._rows)
         other = self._evaluation_rows
-        chooses = self._is_pilot or getattr(job.spec.selection, "labeling", None) == LAZY
+        cap = job.row.cap_calls
+        is_short = cap is not None and cap < pool_rows
+        chooses = self._is_pilot or self._is_lazy or is_short
         passes = 2 if chooses else 1
         job.progress.expect(passes * pool_rows + (0 if other is None else count_rows(other)))
         roles = Roles.within(self._rows) if other is None else Roles.beside(other)
@@ -114,7 +117,10 @@ class Labelling:
         return correct_labels(job, output, by_lot=by_lot)
 
     def _buy(self, roles: Roles) -> Bought:
-        """Choose among the rows to train on, and ask about those."""
+        """Choose among the rows to train on, and ask about those.
+
+        Where the budget is short and nothing else chooses, a lot does.
+        """
         questions = {
             first + place: self._question(row)
             for first, batch in self._batches(self._rows)
@@ -123,9 +129,10 @@ class Labelling:
         }
         job, desk = self._job, self._desk
         with job.stop.deferred():
-            if self._is_pilot:
-                return buy_by_lot(job, desk, questions, most=PILOT_TEXTS, advance=self._advance)
-            return buy_answers(job, desk, questions, advance=self._advance)
+            if self._is_lazy and not self._is_pilot:
+                return buy_answers(job, desk, questions, advance=self._advance)
+            most = PILOT_TEXTS if self._is_pilot else len(questions)
+            return buy_by_lot(job, desk, questions, most=most, advance=self._advance)
 
     def _file(self, rows: Path, roles: Roles | None) -> str:
         path = self._job.artifacts.scratch_path(".parquet")
