@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from benchmarks.gold_folder import NotAFolderOfOurs, Task, read_task
 from llkd.base_models import ModelSource, locate
 from llkd.estimated_confidence import Used, choose_confidence, estimate_confidence
-from llkd.priors import correct, estimate_prior
+from llkd.priors import correct, estimate_prior, tell_the_prior
 from llkd.specs import OFFLINE_MODEL, DistillationSpec, FewShotTeacher, Label, label_key
 from llkd.teachers.factory import build_teacher
 from llkd.teachers.local_embedder import LocalEmbedder
@@ -88,6 +88,8 @@ class Setting:
         """
         pool = self.pool.take(places)
         if self.probabilities is not None:
+            if not tell_the_prior(self.probabilities[by_lot]):
+                return pool, "given"
             prior = estimate_prior(self.probabilities[by_lot], self.reference)
             corrected = correct(self.probabilities[places], prior=prior, reference=self.reference)
             labels = corrected.argmax(axis=1)

@@ -13,7 +13,23 @@ from llkd.types import FloatArray
 # them a label that occurs once in a thousand texts would never be given again.
 _REFERENCE_SHARE = 0.02
 _MOST_ROUNDS = 1000
+# Of answers that are close to a blind guess, the likeliest prior is that of one label alone.
+_LEAST_CERTAINTY = 0.25
 _CLOSE_ENOUGH = 1e-7
+
+
+def tell_the_prior(probabilities: FloatArray) -> bool:
+    """Whether answers are sure enough to say how often each label occurs.
+
+    They are if the surest label of each is on average at least a quarter of the way from a
+    blind guess to certainty.
+
+    Args:
+        probabilities: [N, K], rows sum to 1; N at least 1.
+    """
+    blind = 1 / probabilities.shape[1]
+    certainty = (float(probabilities.max(axis=1).mean()) - blind) / (1 - blind)
+    return certainty >= _LEAST_CERTAINTY
 
 
 def estimate_prior(probabilities: FloatArray, reference: FloatArray) -> FloatArray:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator
 import numpy as np
 
 from core.label_files import LabelEntry, Role, iter_labels, write_labels
-from llkd.priors import correct, estimate_prior
+from llkd.priors import correct, estimate_prior, tell_the_prior
 from llkd.specs import FewShotTeacher
 from llkd.types import FloatArray
 from worker.job import Job
@@ -33,7 +33,7 @@ def correct_labels(job: Job, output: Json, *, by_lot: Collection[int] | None) ->
     if wish == GIVEN or (wish == "auto" and not isinstance(job.spec.teacher, FewShotTeacher)):
         return output | {"prior": told}
     answers = _answers(job, output["labels"], by_lot)
-    if len(answers) < FEWEST:
+    if len(answers) < FEWEST or not tell_the_prior(answers):
         return output | {"prior": told}
     reference = _reference(job)
     prior = estimate_prior(answers, reference)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from core.lifecycle import Stage
+from core.lifecycle import LIVES, Purpose, Stage
 from tests.acceptance.deployment import LEASE_S, Deployment, Json, kill, wait_until
 from tests.worker.corpus import make_rows
 
@@ -36,7 +36,7 @@ def unusable_rows() -> list[Json]:
 
 def assert_ended_once(deployment: Deployment, job_id: str, *, weights: str) -> None:
     outputs = deployment.outputs(job_id)
-    assert set(outputs) == set(Stage)
+    assert set(outputs) == set(LIVES[Purpose.DISTILL])
     assert outputs["train"]["weights_sha256"] == weights
     assert len(deployment.models_of(job_id)) == 1
     ends = [event.type for event in deployment.events(job_id) if event.type == "job.succeeded"]
@@ -53,7 +53,7 @@ class TestAJobInProduction:
         told = production.tell(job_id)
         assert told["progress"]["percent"] == 100
         assert told["progress"]["teacher"]["asked"] == len(rows)
-        assert production.executions(job_id) == dict.fromkeys(Stage, 1)
+        assert production.executions(job_id) == dict.fromkeys(LIVES[Purpose.DISTILL], 1)
         answer = production.http.post(
             "/predict", json={"model": "tickets", "input": ["invoice word1", "crash word2"]}
         )
@@ -98,7 +98,7 @@ class TestKilledProcesses:
         worker = production.start_worker(fault=fault)
         job_id = production.submit(production.upload())
         taken_over = []
-        for attempt, stage in enumerate(Stage, start=1):
+        for attempt, stage in enumerate(LIVES[Purpose.DISTILL], start=1):
             production.wait_for_place(job_id, stage, attempt=attempt)
             kill(worker, api)
             killed = time.monotonic()
@@ -161,7 +161,7 @@ class TestCancelling:
         dataset_id = production.upload()
         worker = None
         seconds = []
-        for stage in Stage:
+        for stage in LIVES[Purpose.DISTILL]:
             if worker is not None:
                 kill(worker)
             worker = production.start_worker(fault=lingering(f"{stage}.begun"))

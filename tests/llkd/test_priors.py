@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llkd.priors import correct, estimate_prior
+from llkd.priors import correct, estimate_prior, tell_the_prior
 from llkd.types import FloatArray, IntArray
 
 EVEN = np.full(3, 1 / 3)
@@ -69,6 +69,13 @@ class TestEstimate:
         assert prior.min() > 0
         corrected = correct(answers, prior=prior, reference=shares)
         assert corrected.sum(axis=1) == pytest.approx(np.ones(len(rows)))
+
+
+@pytest.mark.parametrize(("surest", "tells"), [(0.34, False), (0.49, False), (0.51, True)])
+def test_answers_close_to_a_blind_guess_tell_no_prior(surest: float, tells: bool) -> None:
+    rest = (1 - surest) / 2
+    answers = np.array([[surest, rest, rest], [rest, rest, surest]] * 50)
+    assert tell_the_prior(answers) is tells
 
 
 def test_with_the_reference_as_prior_nothing_changes() -> None:
