@@ -116,11 +116,11 @@ def verdict(teacher: ResultRow, llkd: ResultRow, everything: ResultRow) -> str:
         everything.macro_f1, llkd.macro_f1
     )
     if level:
-        versus = f"level with training on every pseudo-label ({gain:+.1f} points, within the noise)"
+        versus = f"level with training without a selection ({gain:+.1f} points, within the noise)"
     else:
         versus = (
             f"{abs(gain):.1f} points {'above' if gain > 0 else 'below'} "
-            "training on every pseudo-label"
+            "training without a selection"
         )
     work = 100 * (llkd.gradient or 0) / max(1, everything.gradient or 0)
     over = 100 * (llkd.macro_f1.value - teacher.macro_f1.value)

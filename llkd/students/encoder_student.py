@@ -31,7 +31,7 @@ MAX_GRADIENT_NORM = 1.0
 # the padding: a few texts of like length are fastest. A GPU wants to be filled. Training
 # keeps activations, so it holds less.
 _PREDICT = {"cpu": 256, "cuda": 262_144}
-_UPDATE = {"cpu": 256, "cuda": 65_536}
+_UPDATE = {"cpu": 512, "cuda": 65_536}
 
 
 class EncoderStudent:
