@@ -28,7 +28,7 @@ def tell_the_prior(probabilities: FloatArray) -> bool:
         probabilities: [N, K], rows sum to 1; N at least 1.
     """
     blind = 1 / probabilities.shape[1]
-    certainty = (float(probabilities.max(axis=1).mean()) - blind) / (1 - blind)
+    certainty: float = (float(probabilities.max(axis=1).mean()) - blind) / (1 - blind)
     return certainty >= _LEAST_CERTAINTY
 
 
