@@ -89,7 +89,7 @@ class TestDemo:
         first, second = script.specs
         assert (first["dataset_id"], first["evaluation"]["dataset_id"]) == ("ds_1", "ds_2")
         assert second["from_job"] == "job_1"
-        assert second["training"] == first["training"]
+        assert (first["training"], second["training"]) == ({"epochs": 3}, {"max_steps": 97})
         shown = capsys.readouterr().out
         for expected in (
             "first one's 1,200 answers",
