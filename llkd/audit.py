@@ -6,7 +6,7 @@ from itertools import combinations
 import numpy as np
 
 from llkd.dynamics import NEVER, Dynamics
-from llkd.estimated_confidence import ConfidenceEstimate
+from llkd.estimated_confidence import ConfidenceEstimate, ranks_of
 from llkd.types import BoolArray, FloatArray, IntArray, Pool
 
 # Share of the way from a blind guess to certainty below which nobody can tell the label.
@@ -117,9 +117,7 @@ def _ranks_within(labels: IntArray, values: FloatArray) -> FloatArray:
     for c in np.unique(labels):
         members = np.flatnonzero((labels == c) & ~np.isnan(values))
         if len(members):
-            _, place, counts = np.unique(values[members], return_inverse=True, return_counts=True)
-            below = np.cumsum(counts) - counts
-            ranks[members] = (below + counts / 2)[place] / len(members)
+            ranks[members] = (ranks_of(values[members]) - 0.5) / len(members)
     return ranks
 
 

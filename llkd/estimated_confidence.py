@@ -123,6 +123,13 @@ def fit_and_predict(
     return probabilities
 
 
+def ranks_of(values: FloatArray) -> FloatArray:
+    """From 1 on; equal values share the mean of their ranks."""
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    shared: FloatArray = (np.cumsum(counts) - (counts - 1) / 2)[place]
+    return shared
+
+
 def _stratified_folds(pool: Pool, *, seed: int) -> IntArray:
     """[N], the fold of each text; each class is spread evenly over all of them."""
     generator = np.random.default_rng(seed)
@@ -141,13 +148,6 @@ def _agreement(pool: Pool, values: FloatArray) -> float | None:
         given, estimated = pool.confidence[members], values[members]
         # Rounding apart, equal values have no ranks.
         if len(given) >= _FEWEST_RANKED and np.ptp(given) > 1e-9 and np.ptp(estimated) > 1e-9:
-            correlations.append(float(np.corrcoef(_ranks(given), _ranks(estimated))[0, 1]))
+            correlations.append(float(np.corrcoef(ranks_of(given), ranks_of(estimated))[0, 1]))
             sizes.append(len(given))
     return float(np.average(correlations, weights=sizes)) if correlations else None
-
-
-def _ranks(values: FloatArray) -> FloatArray:
-    """From 1 on; equal values share the mean of their ranks."""
-    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
-    shared: FloatArray = (np.cumsum(counts) - (counts - 1) / 2)[place]
-    return shared

@@ -254,7 +254,9 @@ class TrainingSpec(Spec):
         default=42, ge=0, le=2**32 - 1, description="The same seed gives the same student on a CPU."
     )
     early_stopping: bool = Field(
-        default=True, description="Stop when held-out confident pseudo-labels gain no more."
+        default=True,
+        description="Keep the last weights that score as well on held-out texts as any before, "
+        "and end earlier when a selection that asks the student keeps hardly anything.",
     )
     device: Literal["auto", "cpu", "gpu"] = Field(
         default="auto", description="Which workers may take the job."
@@ -340,6 +342,11 @@ class DistillationSpec(Spec):
         return self.model_copy(update={"training": training})
 
 
+def asks_student(spec: DistillationSpec) -> bool:
+    """Whether the selection of one candidate depends on what the student knows by then."""
+    return isinstance(spec.selection, LlkdSelection | StudentUncertaintySelection)
+
+
 def usual_length(spec: DistillationSpec, *, pool_size: int) -> tuple[int, int | None]:
     """Passes over the pool, and optimizer steps, at which training of one candidate ends.
 
@@ -353,7 +360,7 @@ def usual_length(spec: DistillationSpec, *, pool_size: int) -> tuple[int, int | 
     training = spec.training
     if training.epochs is not None or training.max_steps is not None:
         return training.epochs or MAX_EPOCHS, training.max_steps
-    if isinstance(spec.selection, LlkdSelection | StudentUncertaintySelection):
+    if asks_student(spec):
         steps = 4 * 3 * pool_size // (10 * training.batch_size)
         return 8, max(75, steps)
     return 3, None

@@ -24,7 +24,7 @@ class TrainingPlan:
         batch_size: b, samples of an optimizer step, and texts of a selection batch.
         learning_rate: the schedule's peak.
         seed: decides the order of the texts.
-        early_stopping: stop when held-out answers gain no more.
+        early_stopping: look at held-out texts, keep the best, and end when little is kept.
         ragged: learn from what is kept of a batch at once, however few.
         warmup_steps: optimizer steps over which the rate rises to its peak.
         first_check: optimizer steps before the held-out texts are first looked at: while a

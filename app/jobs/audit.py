@@ -11,12 +11,10 @@ from sqlalchemy.orm import Session
 
 from app.jobs.errors import AuditNotReady
 from app.jobs.schemas import EXAMPLE_JOB, Told
-from app.jobs.service import find_job
+from app.jobs.service import find_job, find_rows
 from core.artifacts import ArtifactStore
 from core.dataset_files import read_texts
-from core.db.repositories.datasets import DatasetRepository
 from core.db.repositories.stages import StageRepository
-from core.errors import Gone
 from core.ids import TenantId
 from core.lifecycle import Stage
 
@@ -150,12 +148,9 @@ def find_files(
     done = StageRepository(session).get(job.id).get(Stage.EVALUATE)
     if done is None:
         raise AuditNotReady(job.id)
-    dataset = DatasetRepository(session).get(tenant, job.dataset_id)
-    if dataset is None or dataset.deleted_at is not None:
-        raise Gone("dataset", job.dataset_id)
     return AuditFiles(
         job.id,
-        rows=artifacts.path(dataset.rows_artifact),
+        rows=find_rows(session, artifacts, job),
         audit=artifacts.path(done.output["audit"]),
     )
 

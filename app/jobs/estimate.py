@@ -22,7 +22,13 @@ from core.db.tables import JobRow
 from core.ids import TenantId
 from core.lifecycle import JobState, Purpose
 from core.queue import Bell
-from llkd.specs import ClassConfidenceSelection, ProvidedTeacher, RandomSelection, SelectionSpec
+from llkd.specs import (
+    ClassConfidenceSelection,
+    ProvidedTeacher,
+    RandomSelection,
+    SelectionSpec,
+    asks_student,
+)
 
 # A rule of thumb for English, and for scripts that a vocabulary knows letter by letter;
 # to these come two special tokens a text.
@@ -76,8 +82,8 @@ class EstimateRead(Told):
         description="Null until a job with this student and teacher has finished here."
     )
     steps: Range = Field(
-        description="Optimizer steps. Low: training stops after one pass; high: every text "
-        "is trained on in every epoch."
+        description="Optimizer steps. Low: a selection that asks the student has nothing left "
+        "after one pass; high: every text is trained on in every pass."
     )
     pilot: PilotRead | None = Field(description="Null where none was asked for.")
 
@@ -140,7 +146,8 @@ def _steps(body: JobCreate, rows: int) -> Range:
     share = _expected_share(body.selection)
     expected = checks.most_steps(body, rows, share=share)
     one_pass = max(1, round(share * rows / body.training.batch_size))
-    low = min(one_pass, expected) if body.training.early_stopping else expected
+    may_end_early = body.training.early_stopping and asks_student(body)
+    low = min(one_pass, expected) if may_end_early else expected
     return Range(low=low, expected=expected, high=checks.most_steps(body, rows))
 
 

@@ -16,12 +16,10 @@ from sqlalchemy.orm import Session
 from app.jobs.errors import LabelsNotReady
 from app.jobs.label_schemas import ExportFormat, LabelRead
 from app.jobs.safe_csv import escape_formulas
-from app.jobs.service import find_job
+from app.jobs.service import find_job, find_rows
 from core import dataset_files, label_files
 from core.artifacts import ArtifactStore
-from core.db.repositories.datasets import DatasetRepository
 from core.db.repositories.stages import StageRepository
-from core.errors import Gone
 from core.ids import TenantId
 from core.lifecycle import Stage
 
@@ -65,11 +63,8 @@ def find_files(
     done = StageRepository(session).get(job.id).get(Stage.LABEL)
     if done is None:
         raise LabelsNotReady(job.id)
-    dataset = DatasetRepository(session).get(tenant, job.dataset_id)
-    if dataset is None or dataset.deleted_at is not None:
-        raise Gone("dataset", job.dataset_id)
     return LabelledFiles(
-        rows=artifacts.path(dataset.rows_artifact),
+        rows=find_rows(session, artifacts, job),
         labels=artifacts.path(done.output["labels"]),
         names=tuple(label["name"] for label in job.spec["labels"]),
     )

@@ -11,17 +11,14 @@ from core.errors import ErrorItem, ValidationFailed
 from core.ids import JobId, TenantId
 from core.lifecycle import Stage
 
-# Of a training, what its selection decides where nothing is asked for.
-SET_BY_SELECTION = {"epochs": None, "max_steps": None}
-# And what its student decides.
+# Of a training, what its student decides where nothing is asked for.
 SET_BY_STUDENT = {"learning_rate": None}
 
 
 def whole_request(session: Session, tenant: TenantId, replay: JobReplay) -> JobCreate:
     """The request that the replay comes to, defaults not yet resolved.
 
-    With another kind of selection, how long to train follows the new one; with more or less
-    of the student learning, how fast.
+    With more or less of the student learning, how fast follows it.
 
     Raises:
         ValidationFailed: the tenant has no such job.
@@ -39,12 +36,9 @@ def whole_request(session: Session, tenant: TenantId, replay: JobReplay) -> JobC
         for name in ("name", *REPLAYABLE)
         if (value := getattr(replay, name)) is not None
     }
-    training: dict[str, None] = {}
-    if replay.selection is not None and replay.selection.kind != base.selection.kind:
-        training |= SET_BY_SELECTION
     if replay.student is not None and replay.student.trainable != base.student.trainable:
-        training |= SET_BY_STUDENT
-    changes = {"training": base.training.model_copy(update=training)} | changes
+        unset = base.training.model_copy(update=SET_BY_STUDENT)
+        changes = {"training": unset} | changes
     return base.model_copy(
         update={**changes, "metadata": replay.metadata, "priority": replay.priority}
     )

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from pathlib import Path
 
 import orjson
 from sqlalchemy.orm import Session
@@ -17,6 +18,7 @@ from app.jobs.view import tell_event, tell_job
 from app.pages import page_of
 from core.artifacts import ArtifactStore
 from core.config import Settings
+from core.db.repositories.datasets import DatasetRepository
 from core.db.repositories.events import EventRepository
 from core.db.repositories.inserts import IdempotencyKeyTaken
 from core.db.repositories.jobs import JobRepository
@@ -24,7 +26,7 @@ from core.db.repositories.pages import Page
 from core.db.repositories.stages import StageRepository
 from core.db.session import Database, after_commit
 from core.db.tables import JobEventRow, JobRow, JobStageRow
-from core.errors import NotFound
+from core.errors import Gone, NotFound
 from core.ids import DatasetId, JobId, TenantId, is_id
 from core.lifecycle import EventType, JobState, Queue, Stage
 from core.queue import Bell
@@ -101,6 +103,18 @@ def find_job(session: Session, tenant: TenantId, job_id: str) -> JobRow:
     if row is None:
         raise NotFound("job", job_id)
     return row
+
+
+def find_rows(session: Session, artifacts: ArtifactStore, job: JobRow) -> Path:
+    """The file of the texts that a job learns from.
+
+    Raises:
+        Gone: its dataset was deleted, and the texts with it.
+    """
+    dataset = DatasetRepository(session).get(job.tenant_id, job.dataset_id)
+    if dataset is None or dataset.deleted_at is not None:
+        raise Gone("dataset", job.dataset_id)
+    return artifacts.path(dataset.rows_artifact)
 
 
 def read_job(session: Session, row: JobRow) -> JobRead:

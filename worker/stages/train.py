@@ -102,8 +102,9 @@ def _train_one(
         checkpoints.save(student, TrainingState.start(len(pool)))
     last = _learn(job, candidate, student, pool, held_out, checkpoints=checkpoints, state=state)
     output = _store(job, student, last, pool_size=len(pool))
-    score = None
-    if held_out is not None:
+    score = last.best_score
+    if score is None and held_out is not None:
+        # Nobody looked during training.
         score = held_out_score(student.predict(held_out.texts).probabilities, held_out.labels)
     return output | {
         "selection": candidate.selection.model_dump(mode="json"),

@@ -66,6 +66,26 @@ class TestReplay:
         assert (training["epochs"], training["max_steps"]) == (None, None)
         assert (training["learning_rate"], training["seed"]) == (1e-4, 7)
 
+    def test_a_length_that_was_asked_for_stays(
+        self,
+        client: TestClient,
+        dataset_id: DatasetId,
+        database: Database,
+        artifacts: ArtifactStore,
+    ) -> None:
+        body = job_body(dataset_id, training={"epochs": 5})
+        asked: Json = client.post("/jobs", json=body).json()
+        output = label_output(artifacts, [answered("tech", 0.9)] * 40)
+        finish_stages(database, JobId(asked["id"]), {Stage.LABEL: output})
+        training = replay(client, asked, selection={"kind": "all"})["request"]["training"]
+        assert training["epochs"] == 5
+
+    def test_more_of_the_student_learning_learns_at_its_own_rate(
+        self, client: TestClient, base: Json
+    ) -> None:
+        training = replay(client, base, student={"trainable": "all"})["request"]["training"]
+        assert (training["learning_rate"], training["seed"]) == (2e-4, 7)
+
     def test_another_threshold_of_the_same_selection_trains_as_before(
         self, client: TestClient, base: Json
     ) -> None:
