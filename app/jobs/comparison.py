@@ -5,7 +5,8 @@ from typing import Any, Literal
 from pydantic import Field
 from sqlalchemy.orm import Session
 
-from app.jobs.report import TrainingReport, tell_training
+from app.jobs.report import tell_training
+from app.jobs.report_schemas import TrainingReport
 from app.jobs.schemas import EXAMPLE_JOB, Told
 from app.jobs.service import find_job
 from core.db.repositories.stages import StageRepository

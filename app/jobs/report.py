@@ -1,217 +1,31 @@
 """How good teacher and student are, and what it took: composed of what the stages left."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import Field
 from sqlalchemy.orm import Session
 
 from app.jobs.errors import ReportNotReady
-from app.jobs.pilot import ForecastScore, score_forecast
-from app.jobs.schemas import EXAMPLE_JOB, EXAMPLE_MODEL, TeacherCounts, Told
+from app.jobs.pilot import score_forecast
+from app.jobs.report_schemas import (
+    ConfidenceReport,
+    ExportReport,
+    Look,
+    ReportRead,
+    SelectionReport,
+    StudentReport,
+    TeacherReport,
+    TrainingReport,
+)
 from app.jobs.service import find_job
 from app.jobs.view import teacher_counts, tell_stop_reason
 from core.db.repositories.models import ModelRepository
 from core.db.repositories.stages import StageRepository
 from core.db.tables import JobStageRow, ModelRow
 from core.ids import TenantId
-from core.lifecycle import Stage, StopReason
+from core.lifecycle import Stage
 
 Json = dict[str, Any]
-INTERVAL = {"value": 0.87, "low": 0.85, "high": 0.89}
-EVALUATION = {"rows": 1000, "unanswered": 0, "accuracy": INTERVAL, "macro_f1": INTERVAL}
-
-
-class Agreement(Told):
-    """On which share of the texts the student says what the teacher said."""
-
-    value: float = Field(ge=0, le=1, examples=[0.91])
-    rows: int = Field(description="Texts that both answered.", examples=[500])
-
-
-class ConfidenceReport(Told):
-    """Where the confidences of the pseudo-labels come from, and what they are worth."""
-
-    source: str = Field(description="Of the teacher's own.", examples=["provided"])
-    used: Literal["given", "estimated", "none"] = Field(
-        description="Which ones the selection read; with none, every sample passes its teacher "
-        "gate.",
-        examples=["given"],
-    )
-    known: int | None = Field(description="Texts whose own one is known.", examples=[3000])
-    distinct: int | None = Field(description="Different values among those.", examples=[11])
-    skill: float | None = Field(
-        description="How much better than the most frequent label a cheap model, which never saw "
-        "a text, guesses its pseudo-label: 1 always right, 0 no better. Null if not estimated.",
-        examples=[0.62],
-    )
-    agreement: float | None = Field(
-        description="Rank correlation, within a class, of the teacher's confidences with the "
-        "estimated ones. Null if one of them is missing, or the teacher's are all the same.",
-        examples=[0.31],
-    )
-
-
-class PriorReport(Told):
-    """Whether the answers were corrected for how often each label occurs."""
-
-    used: Literal["given", "estimated"] = Field(
-        description="`estimated`: the pool's answers told how often, and each was corrected.",
-        examples=["estimated"],
-    )
-    reference: list[float] | None = Field(
-        description="How often the teacher expects each label, in their order.",
-        examples=[[0.5, 0.5]],
-    )
-    estimated: list[float] | None = Field(
-        description="How often each occurs, as far as the answers tell.", examples=[[0.8, 0.2]]
-    )
-    changed: int = Field(
-        description="Texts to train on that got another label by it.", examples=[310]
-    )
-
-
-class BuyingRound(Told):
-    """What was known after a round of lazy labelling."""
-
-    asked: int = Field(description="Texts put to the teacher so far.", examples=[125])
-    answered: int = Field(description="Those that got a label.", examples=[124])
-    audited: int = Field(description="Those among them that were chosen by lot.", examples=[103])
-    agreement: float | None = Field(
-        description="On which share of the audited texts a cheap student, fitted without them, "
-        "says what the teacher says; null while it cannot be fitted.",
-        examples=[0.71],
-    )
-
-
-class BuyingReport(Told):
-    """How lazy labelling went."""
-
-    texts: int = Field(description="That could have been asked about.", examples=[8200])
-    rounds: list[BuyingRound] = Field(description="In order.")
-    ended: Literal["budget", "not_worth_it", "all_asked"] = Field(
-        description="Why no more was asked. `not_worth_it`: even one standard error above the "
-        "line through the rounds, a doubling of the answers brings less than a hundredth of "
-        "agreement.",
-        examples=["not_worth_it"],
-    )
-
-
-class TeacherReport(Told):
-    kind: str = Field(description="As in the request.", examples=["few_shot"])
-    answers: TeacherCounts = Field(description="What became of the texts put to it.")
-    confidence: ConfidenceReport = Field(description="How sure it was.")
-    prior: PriorReport | None = Field(
-        description="Null for jobs that were labelled before there was a correction."
-    )
-    buying: BuyingReport | None = Field(description="Null where every text was asked about.")
-    evaluation: Json | None = Field(
-        description="Against gold: accuracy and macro_f1 with 95 % intervals, per_class, "
-        "confusion, calibration; null without gold labels.",
-        examples=[EVALUATION],
-    )
-
-
-class StudentReport(Told):
-    evaluation: Json | None = Field(
-        description="As the teacher's, with agreement_with_teacher on the same texts.",
-        examples=[EVALUATION | {"agreement_with_teacher": 0.91}],
-    )
-    held_out_agreement: Agreement | None = Field(
-        description="With the teacher, on confident pseudo-labels kept from training. They "
-        "decided when training stopped, so this is a hopeful figure; null without such a slice."
-    )
-
-
-class Look(Told):
-    """The student against the held-out slice, during training."""
-
-    step: int = Field(description="Optimizer steps taken.", examples=[60])
-    held_out_score: float = Field(description="Macro-F1.", examples=[0.91])
-
-
-class TrainingReport(Told):
-    pool: int = Field(description="Different texts that could be trained on.", examples=[3200])
-    unique_samples: int = Field(description="Different texts trained on.", examples=[1310])
-    gradient_samples: int = Field(description="Repeats included.", examples=[3104])
-    steps: int = Field(description="Optimizer steps.", examples=[97])
-    forwards: int = Field(description="Texts read without learning.", examples=[9600])
-    epochs: float = Field(description="Passes over the pool that were made.", examples=[2.5])
-    stop_reason: StopReason | None = Field(examples=["early_stopping"])
-    ended: str = Field(description="The training loop's own word for it.", examples=["dry"])
-    held_out_score: float | None = Field(
-        description="Best macro-F1 on the held-out slice.", examples=[0.93]
-    )
-    averaged: bool = Field(
-        description="Whether the student is the moving average of the weights, which scored "
-        "better on the held-out slice than the newest ones.",
-        examples=[True],
-    )
-    curve: list[Look] = Field(description="Every look at the held-out slice.")
-    seconds: float = Field(description="Of the attempt that finished it.", examples=[61.4])
-
-
-class SelectionReport(Told):
-    kind: str = Field(
-        description="As in the request; of `auto`, the one that was chosen.", examples=["llkd"]
-    )
-    seen: int = Field(description="Texts decided on, repeats included.", examples=[9600])
-    kept: int = Field(description="Those kept, repeats included.", examples=[3104])
-    kept_fraction: float = Field(description="kept / seen.", examples=[0.32])
-    unique_fraction: float = Field(
-        description="Different texts trained on, as a share of the pool.", examples=[0.41]
-    )
-
-
-class CandidateReport(Told):
-    """One selection of those that `auto` tried."""
-
-    selection: Json = Field(description="As asked.", examples=[{"kind": "llkd"}])
-    chosen: bool = Field(description="Whether its student is the job's.", examples=[True])
-    held_out_score: float | None = Field(
-        description="What it was chosen by: macro-F1 of the final student on the held-out "
-        "slice; null without one.",
-        examples=[0.93],
-    )
-    steps: int = Field(description="Optimizer steps.", examples=[97])
-    gradient_samples: int = Field(description="Repeats included.", examples=[3104])
-    unique_samples: int = Field(description="Different texts trained on.", examples=[1310])
-    ended: str = Field(description="The training loop's own word for it.", examples=["finished"])
-    seconds: float = Field(description="Of the attempt that finished it.", examples=[61.4])
-
-
-class ExportReport(Told):
-    model_id: str = Field(examples=[EXAMPLE_MODEL])
-    version: int = Field(examples=[3])
-    size_bytes: int = Field(examples=[91_000_000])
-    details: Json = Field(
-        description="Parity of the served with the trained model, file sizes.",
-        examples=[{"parity": {"max_difference": 0.000002}}],
-    )
-
-
-class ReportRead(Told):
-    """Everything measured about a job."""
-
-    object: Literal["report"] = Field(examples=["report"])
-    job_id: str = Field(examples=[EXAMPLE_JOB])
-    gold_rows: int = Field(description="Texts with gold that measured.", examples=[1000])
-    gold_source: str | None = Field(
-        description="`evaluation_dataset`, or `dataset`: gold rows kept from training.",
-        examples=["evaluation_dataset"],
-    )
-    teacher: TeacherReport = Field(description="Whom the student learned from.")
-    student: StudentReport = Field(description="What came of it.")
-    training: TrainingReport = Field(description="What it took.")
-    selection: SelectionReport = Field(description="What was worth a step.")
-    candidates: list[CandidateReport] | None = Field(
-        description="What `auto` tried, in order; null for every other selection."
-    )
-    export: ExportReport | None = Field(description="Null until the model is registered.")
-    forecast: ForecastScore | None = Field(
-        description="The forecast that a pilot made for this job; null without one, or without "
-        "gold labels."
-    )
 
 
 def read_report(session: Session, tenant: TenantId, job_id: str) -> ReportRead:

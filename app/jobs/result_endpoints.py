@@ -12,7 +12,7 @@ from app.jobs.audit import AuditRead
 from app.jobs.comparison import Comparison, compare_jobs
 from app.jobs.label_schemas import ExportFormat, LabelRead
 from app.jobs.paths import JobIdPath
-from app.jobs.report import ReportRead
+from app.jobs.report_schemas import ReportRead
 from app.negotiation import CSV, JSON_LINES, PARQUET
 from app.pages import InvalidCursor, LimitParam, Page
 from app.strict_json import StrictRoute
