@@ -9,9 +9,11 @@ import numpy as np
 
 from llkd.types import FloatArray
 
-# Answers that the reference counts as, in all: a share of the pool, and one a label. Without
-# them a label that occurs once in a thousand texts would never be given again.
-_REFERENCE_SHARE = 0.02
+# Answers that the reference counts as, in all: a share of the pool, and at least so many, and
+# one a label. Without them a label that occurs once in a thousand texts would never be given
+# again, and a hundred answers of a weak teacher would be believed too much.
+_REFERENCE_SHARE = 0.1
+_REFERENCE_LEAST = 30
 _MOST_ROUNDS = 1000
 # Of answers that are close to a blind guess, the likeliest prior is that of one label alone.
 _LEAST_CERTAINTY = 0.25
@@ -48,7 +50,7 @@ def estimate_prior(probabilities: FloatArray, reference: FloatArray) -> FloatArr
     Source: Saerens, Latinne & Decaestecker (2002); the weight of the reference is ours.
     """
     size, class_count = probabilities.shape
-    held = max(_REFERENCE_SHARE * size, class_count)
+    held = max(_REFERENCE_SHARE * size, _REFERENCE_LEAST, class_count)
     start: FloatArray = reference / reference.sum()
     prior = start
     for _ in range(_MOST_ROUNDS):

@@ -27,9 +27,9 @@ class TestEstimate:
     def test_it_finds_how_often_each_label_occurs(self, truth: list[float]) -> None:
         answers, _ = make_answers(np.array(truth))
         prior = estimate_prior(answers, EVEN)
-        assert prior == pytest.approx(truth, abs=0.03)
+        assert prior == pytest.approx(truth, abs=0.12)
         said = np.bincount(answers.argmax(axis=1), minlength=3) / len(answers)
-        assert np.abs(prior - truth).max() <= np.abs(said - truth).max() + 0.01
+        assert np.abs(prior - truth).max() <= 0.7 * np.abs(said - truth).max() + 0.01
 
     def test_answers_that_follow_it_are_right_more_often(self) -> None:
         answers, gold = make_answers(np.array([0.85, 0.1, 0.05]))
@@ -40,17 +40,21 @@ class TestEstimate:
     def test_a_label_that_does_not_occur_can_still_be_given(self) -> None:
         answers, _ = make_answers(np.array([0.7, 0.3, 0.0]))
         prior = estimate_prior(answers, EVEN)
-        assert 0.02 / 3 / 1.02 <= prior[2] < 0.04
+        assert 0.1 / 3 / 1.1 <= prior[2] < 0.08
 
     def test_of_a_few_texts_the_reference_remains(self) -> None:
         answers, _ = make_answers(np.array([1.0, 0.0, 0.0]), size=3)
         prior = estimate_prior(answers, EVEN)
-        assert prior[1:].min() > 0.1
+        assert prior[1:].min() > 0.25
 
-    def test_certain_answers_count_as_they_are(self) -> None:
-        answers = np.eye(3)[np.repeat([0, 1, 2], [600, 300, 100])]
+    @pytest.mark.parametrize(("size", "held"), [(1000, 100), (100, 30)])
+    def test_the_reference_counts_as_a_tenth_of_the_answers_and_at_least_thirty(
+        self, size: int, held: int
+    ) -> None:
+        counts = size * np.array([0.6, 0.3, 0.1])
+        answers = np.eye(3)[np.repeat([0, 1, 2], np.round(counts).astype(int))]
         prior = estimate_prior(answers, EVEN)
-        assert prior == pytest.approx([0.6, 0.3, 0.1], abs=0.01)
+        assert prior == pytest.approx((counts + held / 3) / (size + held))
 
     @given(
         rows=st.lists(

@@ -1,0 +1,156 @@
+"""A whole distillation, and what is trained for it."""
+
+from collections.abc import Iterator
+from itertools import product
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, StringConstraints, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from llkd.specs.base import Spec, label_key
+from llkd.specs.labels import MAX_LABELS, Label
+from llkd.specs.selections import (
+    AutoSelection,
+    LlkdSelection,
+    SelectionSpec,
+    SingleSelection,
+    StudentUncertaintySelection,
+)
+from llkd.specs.students import (
+    EncoderSpec,
+    SingleStudent,
+    StudentChoice,
+    StudentSpec,
+    students_of,
+)
+from llkd.specs.teachers import TeacherSpec
+from llkd.specs.training import MAX_EPOCHS, TrainingSpec
+
+MOST_CANDIDATES = 16
+
+
+class Candidate(Spec):
+    """One student to be trained, and how; a distillation has one, or several to choose from."""
+
+    student: SingleStudent
+    selection: SingleSelection
+    training: TrainingSpec
+
+    @property
+    def learning_rate(self) -> float:
+        """The one asked for, else the student's usual one."""
+        return self.training.learning_rate or self.student.usual_learning_rate
+
+    @property
+    def asks_student(self) -> bool:
+        """Whether the selection depends on what the student knows by then."""
+        return isinstance(self.selection, LlkdSelection | StudentUncertaintySelection)
+
+    def usual_length(self, *, pool_size: int) -> tuple[int, int | None]:
+        """Passes over the pool, and optimizer steps, at which training ends.
+
+        What the spec asks for, if it asks for either. Else three passes; a selection that
+        asks the student keeps a part of each pass, and learns from 40 % as many samples as
+        three whole passes have, but at least 75 steps of them, within eight passes.
+
+        Returns:
+            Passes, and steps or None for as many as the passes lead to.
+        """
+        training = self.training
+        if training.epochs is not None or training.max_steps is not None:
+            return training.epochs or MAX_EPOCHS, training.max_steps
+        if self.asks_student:
+            steps = 4 * 3 * pool_size // (10 * training.batch_size)
+            return 8, max(75, steps)
+        return 3, None
+
+
+class DistillationSpec(Spec):
+    """A whole distillation: which labels, who teaches, who learns, on what, and how long."""
+
+    labels: Annotated[
+        tuple[Label, ...],
+        Field(strict=False, min_length=2, max_length=MAX_LABELS, description="What a text can be."),
+    ]
+    instruction: Annotated[str, StringConstraints(max_length=20_000)] = Field(
+        default="", examples=["Route the support ticket."]
+    )
+    teacher: TeacherSpec = Field(description="Who labels the texts.")
+    student: StudentSpec = Field(default=EncoderSpec(), description="Who learns from them.")
+    confidence: Literal["auto", "given", "estimated"] = Field(
+        default="auto",
+        description="Which confidence of the pseudo-labels counts: the teacher's own; one that a "
+        "cheap model estimates from the pool; or, by default, the teacher's where it is known "
+        "and tells something, else the estimated one where that does, else none.",
+    )
+    prior: Literal["auto", "given", "estimated"] = Field(
+        default="auto",
+        description="Whether the teacher's answers are corrected for how often each label occurs, "
+        "which its probabilities over the whole pool tell without gold. `auto`: those of a "
+        "few-shot teacher, whose examples say nothing of it. `estimated`: those of a `provided` "
+        "teacher with probabilities, too, taken to expect every label equally often.",
+    )
+    selection: SelectionSpec = Field(
+        default=LlkdSelection(), description="Which samples are worth a gradient step."
+    )
+    training: TrainingSpec = Field(default=TrainingSpec(), description="How it learns.")
+
+    @field_validator("labels")
+    @classmethod
+    def _distinct(cls, labels: tuple[Label, ...]) -> tuple[Label, ...]:
+        seen: dict[str, str] = {}
+        for label in labels:
+            other = seen.setdefault(label_key(label.name), label.name)
+            if other is not label.name:
+                raise PydanticCustomError(
+                    "duplicate-label",
+                    "the labels {first} and {second} cannot be told apart",
+                    {"first": other, "second": label.name},
+                )
+        return labels
+
+    @model_validator(mode="after")
+    def _storable(self) -> Self:
+        # A NUL or half a surrogate pair fits no database; refused here, it never reaches one.
+        for text in (self.instruction, *self._texts()):
+            if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+                raise ValueError("texts may not contain NUL or lone surrogates")
+        return self
+
+    def _texts(self) -> Iterator[str]:
+        for label in self.labels:
+            yield from (label.name, label.description, *label.examples)
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        return tuple(label.name for label in self.labels)
+
+    @model_validator(mode="after")
+    def _few_candidates(self) -> Self:
+        if len(self.candidates()) > MOST_CANDIDATES:
+            raise ValueError(
+                f"{len(self.candidates())} pairs of a student and a selection are more than "
+                f"{MOST_CANDIDATES}"
+            )
+        return self
+
+    def candidates(self) -> tuple[Candidate, ...]:
+        """What is trained, one after another: every student with every selection."""
+        selection = self.selection
+        selections = selection.candidates if isinstance(selection, AutoSelection) else (selection,)
+        return tuple(
+            Candidate(student=each, selection=chosen, training=self.training)
+            for each, chosen in product(students_of(self.student), selections)
+        )
+
+    def resolved(self) -> Self:
+        """The same spec with every default that depends on another field filled in.
+
+        Several students keep a rate of their own each. How long it trains depends on the
+        pool, too: see `Candidate.usual_length`.
+        """
+        if isinstance(self.student, StudentChoice):
+            return self
+        rate = self.training.learning_rate or self.student.usual_learning_rate
+        training = self.training.model_copy(update={"learning_rate": rate})
+        return self.model_copy(update={"training": training})
