@@ -22,7 +22,7 @@ from benchmarks.gold_folder import NotAFolderOfOurs
 from benchmarks.machine import describe_machine
 from benchmarks.pseudo_labels import TeacherChoice, load_setting
 from benchmarks.strategies import QUICK, STRATEGIES, Run, run_strategy
-from llkd.specs import StudentSpec
+from llkd.specs import SingleStudent
 
 QUICK_POOL = 1000
 QUICK_TEST = 500
@@ -143,7 +143,7 @@ def _options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--student",
-        type=StudentSpec.model_validate_json,
+        type=TypeAdapter(SingleStudent).validate_json,
         default="{}",
         help="fields of `student`, for all strategies",
     )

@@ -15,15 +15,13 @@ from llkd.held_out import held_out_score, split_held_out
 from llkd.selection.factory import build_selector
 from llkd.specs import (
     AllSelection,
+    Candidate,
     ClassConfidenceSelection,
-    DistillationSpec,
     FreeMatchSelection,
-    Label,
     LlkdSelection,
-    ProvidedTeacher,
     RandomSelection,
     SingleSelection,
-    StudentSpec,
+    SingleStudent,
     StudentUncertaintySelection,
     TeacherConfidenceSelection,
     TrainingSpec,
@@ -139,15 +137,13 @@ def run_strategy(
     *,
     seed: int,
     runs: Mapping[str, Run],
-    student_spec: StudentSpec,
+    student_spec: SingleStudent,
     overrides: Mapping[str, object],
 ) -> Run:
     """Train a student and let it answer the test texts."""
     recipe = STRATEGIES[name](runs)
     asked = {**recipe.training.model_dump(), "seed": seed, "device": "cpu", **overrides}
-    spec = DistillationSpec(
-        labels=tuple(Label(name=label) for label in setting.labels),
-        teacher=ProvidedTeacher(),
+    candidate = Candidate(
         student=student_spec,
         selection=recipe.selection,
         training=TrainingSpec.model_validate(asked),
@@ -158,10 +154,13 @@ def run_strategy(
     pool, used = setting.answered(places, by_lot=by_lot, seed=seed)
     learned, held_out = split_held_out(pool, seed=seed)
     student = build_student(
-        spec.student, spec.training, class_count=pool.class_count, source=ModelSource()
+        candidate.student,
+        candidate.training,
+        class_count=pool.class_count,
+        source=ModelSource(),
     )
     selector = build_selector(recipe.selection, pool=learned, seed=seed)
-    plan = TrainingPlan.of(spec, pool_size=len(learned))
+    plan = TrainingPlan.of(candidate, pool_size=len(learned))
     *_, last = distill(student, learned, selector, plan=plan, held_out=held_out)
     seconds = time.process_time() - started
     score = None

@@ -19,7 +19,6 @@ from llkd.types import Json
 MANIFEST = "MANIFEST.json"
 STATE = "state.json"
 DYNAMICS = "dynamics.npz"
-NOTES = "notes.json"
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class CheckpointPointer:
 
 
 def write_checkpoint(
-    parent: Path, *, attempt: int, student: Student, state: TrainingState, notes: Json | None = None
+    parent: Path, *, attempt: int, student: Student, state: TrainingState
 ) -> CheckpointPointer:
     """Write a checkpoint below `parent` and return the pointer to publish.
 
@@ -57,7 +56,6 @@ def write_checkpoint(
         attempt: who writes. Two writers of one step never share a folder.
         student: its weights, optimizer and random state.
         state: the loop's.
-        notes: the caller's own; `read_notes` gives them back.
     """
     step = state.counters.steps
     scratch = parent / f"step-{step}.tmp-{attempt}"
@@ -66,7 +64,6 @@ def write_checkpoint(
     student.save_training(scratch)
     (scratch / STATE).write_text(json.dumps(state.to_json()), encoding="utf-8")
     state.dynamics.save(scratch / DYNAMICS)
-    (scratch / NOTES).write_text(json.dumps(notes or {}), encoding="utf-8")
     manifest = json.dumps(_manifest(scratch), sort_keys=True).encode()
     for path in scratch.iterdir():
         _fsync(path)
@@ -81,23 +78,12 @@ def write_checkpoint(
     return CheckpointPointer(str(final), hashlib.sha256(manifest).hexdigest(), step)
 
 
-def read_notes(pointer: CheckpointPointer) -> Json:
-    """The notes of a checkpoint, after checking every byte of it.
-
-    Raises:
-        CheckpointDamaged: a file is missing, has another size or another digest, or the
-            manifest is not the published one.
-    """
-    _check(pointer)
-    notes: Json = json.loads((Path(pointer.uri) / NOTES).read_bytes())
-    return notes
-
-
 def read_checkpoint(pointer: CheckpointPointer, *, student: Student) -> TrainingState:
     """Restore the student and return the loop's state, after checking every byte.
 
     Raises:
-        CheckpointDamaged: as `read_notes`. The student is left as it was.
+        CheckpointDamaged: a file is missing, has another size or another digest, or the
+            manifest is not the published one. The student is left as it was.
     """
     _check(pointer)
     folder = Path(pointer.uri)

@@ -14,8 +14,8 @@ from llkd.export_parity import Parity, check_parity
 from llkd.model_card import CARD, ModelCard, render_card
 from llkd.model_folder import CONFIG
 from llkd.predictor_manifest import MANIFEST, MODEL, TOKENIZER, Manifest, write_manifest
-from llkd.students.encoder import WEIGHTS, EncoderClassifier
-from llkd.tokens import TextReader
+from llkd.students.network import WEIGHTS
+from llkd.students.saved import Saved
 from llkd.types import FloatArray
 
 # All of an exported model; anything more would be served, copied and trusted for ever.
@@ -61,16 +61,20 @@ def export_student(
     destination.mkdir(parents=True, exist_ok=True)
     if any(destination.iterdir()):
         raise FileExistsError(f"{destination} is not empty")
-    network = EncoderClassifier.load(trained)
-    if network.class_count != len(card.labels):
-        raise ExportMismatch(
-            f"the student has {network.class_count} outputs for {len(card.labels)} labels"
-        )
+    saved = Saved.load(trained)
+    outputs = saved.network.class_count
+    if outputs != len(card.labels):
+        raise ExportMismatch(f"the student has {outputs} outputs for {len(card.labels)} labels")
+    write_served(
+        saved,
+        trained,
+        destination,
+        labels=tuple(label.name for label in card.labels),
+        base_model=card.base_model,
+        base_revision=card.base_revision,
+    )
     _write_config(trained, destination)
-    _write_tokenizer(trained, destination)
     shutil.copyfile(trained / WEIGHTS, destination / WEIGHTS)
-    write_onnx(network, destination / MODEL)
-    write_manifest(_manifest(trained, card), destination / MANIFEST)
     (destination / CARD).write_text(render_card(card), encoding="utf-8")
 
     parity = check_parity(destination, texts, reference)
@@ -80,17 +84,35 @@ def export_student(
     return Exported(files, parity)
 
 
-def _manifest(trained: Path, card: ModelCard) -> Manifest:
-    description = json.loads((trained / MANIFEST).read_text(encoding="utf-8"))
-    reader = TextReader(trained, max_length=description["max_length"])
-    return Manifest(
-        labels=tuple(label.name for label in card.labels),
-        max_length=description["max_length"],
-        pad_id=reader.pad_id,
-        base_model=card.base_model,
-        base_revision=card.base_revision,
-        pooling=description["pooling"],
+def write_served(
+    saved: Saved,
+    trained: Path,
+    destination: Path,
+    *,
+    labels: tuple[str, ...],
+    base_model: str,
+    base_revision: str | None = None,
+) -> dict[str, Path]:
+    """Write the three files that a predictor reads; returns them by name.
+
+    Args:
+        saved: the student, which ends in evaluation mode on the CPU.
+        trained: the folder it was read from.
+        labels: the K class names, in the order of the outputs.
+    """
+    manifest = Manifest(
+        labels=labels,
+        kind=saved.network.kind,
+        max_length=saved.max_length,
+        pad_id=saved.reader.pad_id,
+        base_model=base_model,
+        base_revision=base_revision,
+        pooling=saved.pooling,
     )
+    _write_tokenizer(trained, destination)
+    write_onnx(saved.network, destination / MODEL)
+    write_manifest(manifest, destination / MANIFEST)
+    return {name: destination / name for name in (MODEL, TOKENIZER, MANIFEST)}
 
 
 def _write_config(trained: Path, destination: Path) -> None:

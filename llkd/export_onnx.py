@@ -9,7 +9,7 @@ from typing import Any
 import onnx
 import torch
 
-from llkd.students.encoder import EncoderClassifier
+from llkd.students.network import Network
 
 # An ONNX file is one protobuf message, which ends at 2 GiB; some room for the graph.
 MOST_WEIGHT_BYTES = 2**31 - 2**26
@@ -20,7 +20,7 @@ _TRACED_ROWS = 3
 _TRACED_LENGTH = 11
 
 
-def write_onnx(network: EncoderClassifier, path: Path) -> None:
+def write_onnx(network: Network, path: Path) -> None:
     """Write the network in float32 with free batch size and length: ids and mask to logits.
 
     The older exporter (dynamo=False) is not used: it froze part of the attention mask

@@ -1,6 +1,5 @@
 """What does a saved student answer in float32 on the CPU, whatever it was trained on?"""
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -8,8 +7,7 @@ import numpy as np
 import torch
 
 from llkd.calibration import softmax
-from llkd.students.encoder import DESCRIPTION, EncoderClassifier
-from llkd.tokens import TextReader
+from llkd.students.saved import Saved
 from llkd.types import FloatArray
 
 
@@ -19,9 +17,8 @@ def saved_student(trained: Path) -> Callable[[Sequence[str]], FloatArray]:
     A student on a GPU answers in bfloat16, some thousandths away from what it has learnt;
     this one is exact enough to hold an export against.
     """
-    network = EncoderClassifier.load(trained)
-    description = json.loads((trained / DESCRIPTION).read_text(encoding="utf-8"))
-    reader = TextReader(trained, max_length=description["max_length"])
+    saved = Saved.load(trained)
+    network, reader = saved.network, saved.reader
 
     def answer(texts: Sequence[str]) -> FloatArray:
         logits = np.zeros((len(texts), network.class_count))

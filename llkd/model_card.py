@@ -14,6 +14,11 @@ CARD = "README.md"
 # Licences we know; of every other base model the card says that we do not.
 _LICENCES = {OFFLINE_MODEL: "apache-2.0"}
 
+_FORMS = {
+    "encoder": "an encoder, the mean of its token states, and a linear layer",
+    "static": "a vector a token, their weighted mean, and a linear layer; it knows no word order",
+}
+
 
 @dataclass(frozen=True)
 class ModelCard:
@@ -23,6 +28,7 @@ class ModelCard:
         name: title of the card.
         labels: in the order of the outputs.
         instruction: the task as told to the teacher, may be empty.
+        student: kind of the student, `encoder` or `static`.
         base_model: name of the encoder the student started from.
         base_revision: its commit, or None.
         max_length: tokens read of a text.
@@ -37,6 +43,7 @@ class ModelCard:
     name: str
     labels: Sequence[Label]
     instruction: str
+    student: str
     base_model: str
     base_revision: str | None
     max_length: int
@@ -87,6 +94,7 @@ def _summary(card: ModelCard) -> str:
     return (
         f"A text classifier with {len(card.labels)} classes, distilled from the pseudo-labels of "
         f"a teacher by LLKD (arXiv 2411.08028).\n\n"
+        f"- Made as: {_FORMS[card.student]}.\n"
         f"- Base model: {_inline(card.base_model)}{revision}. {terms}\n"
         f"- Reads the first {card.max_length} tokens of a text; the rest is left out.\n"
         f"- Pseudo-labels carry the teacher's mistakes and biases, and so does this model."

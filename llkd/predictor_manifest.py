@@ -23,6 +23,7 @@ class Manifest:
         pooling: how token states become one vector.
         base_model: what the student was made from, for people.
         base_revision: commit of a hub model, or None.
+        kind: `encoder` or `static`, as in the student's spec.
         temperature: what logits are divided by before the softmax; None is 1.
     """
 
@@ -32,6 +33,7 @@ class Manifest:
     base_model: str
     base_revision: str | None = None
     pooling: str = "mean"
+    kind: str = "encoder"
     temperature: float | None = None
 
 
@@ -75,5 +77,7 @@ def _manifest(content: dict[str, Any]) -> Manifest:
         base_model=str(content["base_model"]),
         base_revision=content["base_revision"],
         pooling=str(content["pooling"]),
+        # Models of the first releases are encoders and do not say so.
+        kind=str(content.get("kind", "encoder")),
         temperature=None if temperature is None else float(temperature),
     )

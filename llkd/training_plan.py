@@ -6,7 +6,7 @@ from typing import Self
 
 import numpy as np
 
-from llkd.specs import DistillationSpec, LlkdSelection, usual_length
+from llkd.specs import Candidate, LlkdSelection
 from llkd.training_state import TrainingState
 from llkd.types import IntArray, Pool
 
@@ -49,19 +49,18 @@ class TrainingPlan:
     patience: int = 5
 
     @classmethod
-    def of(cls, spec: DistillationSpec, *, pool_size: int) -> Self:
+    def of(cls, candidate: Candidate, *, pool_size: int) -> Self:
         """The plan of one candidate over a pool of this size, its defaults resolved."""
-        training = spec.resolved().training
-        assert training.learning_rate is not None
-        epochs, steps = usual_length(spec, pool_size=pool_size)
+        training, selection = candidate.training, candidate.selection
+        epochs, steps = candidate.usual_length(pool_size=pool_size)
         return cls(
             epochs=epochs,
             most_steps=math.inf if steps is None else steps,
             batch_size=training.batch_size,
-            learning_rate=training.learning_rate,
+            learning_rate=candidate.learning_rate,
             seed=training.seed,
             early_stopping=training.early_stopping,
-            ragged=isinstance(spec.selection, LlkdSelection) and spec.selection.ragged,
+            ragged=isinstance(selection, LlkdSelection) and selection.ragged,
         )
 
     def batches(self, epoch: int, *, pool: Pool) -> list[IntArray]:

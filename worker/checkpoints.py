@@ -6,12 +6,15 @@ import time
 import structlog
 
 from core.lifecycle import EventType
-from llkd.checkpoint import CheckpointPointer, read_checkpoint, read_notes, write_checkpoint
+from llkd.checkpoint import CheckpointPointer, read_checkpoint, write_checkpoint
 from llkd.errors import CheckpointDamaged
 from llkd.students.base import Student
 from llkd.training_state import TrainingState
 from worker.job import Job
 from worker.protocol import CheckpointSaved, Json
+
+# Beside the pointer in the job's row: the garbage collector reads it there, too.
+FINISHED = "finished"
 
 log = structlog.get_logger(__name__)
 
@@ -35,13 +38,8 @@ class Checkpoints:
         self.finished: list[Json] = []
         published = job.row.checkpoint
         if published is not None:
-            pointer = CheckpointPointer.from_json(published)
-            try:
-                self.finished = read_notes(pointer)["finished"]
-            except CheckpointDamaged as error:
-                log.warning("checkpoint_damaged", reason=str(error))
-            else:
-                self._published = pointer
+            self._published = CheckpointPointer.from_json(published)
+            self.finished = list(published.get(FINISHED, ()))
         self._sweep(keep=None if published is None else published["uri"])
 
     def resume(self, student: Student) -> TrainingState | None:
@@ -71,11 +69,10 @@ class Checkpoints:
             attempt=self._job.assignment.attempt,
             student=student,
             state=state,
-            notes={"finished": self.finished},
         )
         # The disk knows it, nobody else does: what a crash here leaves is swept later.
         self._job.faults.reach("train.checkpoint")
-        self._job.tell(CheckpointSaved(pointer.to_json()))
+        self._job.tell(CheckpointSaved({**pointer.to_json(), FINISHED: self.finished}))
         self._job.book.tell_sometimes(EventType.CHECKPOINT_SAVED, step=pointer.step)
         self._saved_at = time.monotonic()
 

@@ -6,12 +6,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from core.artifacts import ArtifactStore
-from llkd.specs import DistillationSpec
+from llkd.specs import TrainingSpec
 from llkd.students.base import Student
-from llkd.students.encoder import EncoderClassifier
-from llkd.students.encoder_student import EncoderStudent
 from llkd.students.factory import choose_device
-from llkd.tokens import TextReader
+from llkd.students.network_student import NetworkStudent
+from llkd.students.saved import Saved
 
 
 @contextmanager
@@ -24,13 +23,14 @@ def unpacked(artifacts: ArtifactStore, tree: str) -> Iterator[Path]:
         yield folder
 
 
-def load_trained(folder: Path, spec: DistillationSpec) -> Student:
+def load_trained(folder: Path, training: TrainingSpec) -> Student:
     """The student that `Student.save_model` wrote, on the device that training would use."""
-    return EncoderStudent(
-        EncoderClassifier.load(folder),
-        TextReader(folder, max_length=spec.student.max_length),
-        max_length=spec.student.max_length,
-        weight_decay=spec.training.weight_decay,
-        seed=spec.training.seed,
-        device=choose_device(spec.training.device),
+    saved = Saved.load(folder)
+    return NetworkStudent(
+        saved.network,
+        saved.reader,
+        max_length=saved.max_length,
+        weight_decay=training.weight_decay,
+        seed=training.seed,
+        device=choose_device(training.device),
     )

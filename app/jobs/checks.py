@@ -15,7 +15,16 @@ from core.errors import ErrorItem, Gone, ValidationFailed
 from core.ids import DatasetId, TenantId
 from llkd.base_models import ModelSource, check_name
 from llkd.errors import ModelNotAllowed as NameRefused
-from llkd.specs import OFFLINE_MODEL, FewShotTeacher, ProvidedTeacher, label_key, usual_length
+from llkd.specs import (
+    OFFLINE_MODEL,
+    Candidate,
+    FewShotTeacher,
+    ProvidedTeacher,
+    SingleStudent,
+    StudentChoice,
+    label_key,
+    students_of,
+)
 
 MAX_STEPS = 2_000_000
 SHOWN_STRANGERS = 10
@@ -61,9 +70,13 @@ def hold_datasets(session: Session, tenant: TenantId, body: JobCreate) -> None:
 
 def check_models(body: JobCreate, source: ModelSource) -> None:
     """Raise ModelNotAllowed for a base model that can never be loaded here."""
-    named = [("/student/model", body.student.model, body.student.revision)]
+    several = isinstance(body.student, StudentChoice)
+    named = [
+        (f"/student/candidates/{place}/model" if several else "/student/model", *_model(student))
+        for place, student in enumerate(students_of(body.student))
+    ]
     if isinstance(body.teacher, FewShotTeacher):
-        named.append(("/teacher/model", body.teacher.model, body.teacher.revision))
+        named.append(("/teacher/model", *_model(body.teacher)))
     if getattr(body.selection, "labeling", None) == "lazy":
         named.append(("/selection/labeling", OFFLINE_MODEL, None))
     for pointer, name, revision in named:
@@ -98,12 +111,16 @@ def check_files(body: JobCreate, datasets: Datasets, artifacts: ArtifactStore) -
     return facts
 
 
-def most_steps(body: JobCreate, rows: int, *, share: float = 1.0) -> int:
-    """Optimizer steps of one candidate if this share of the texts is trained on in every
+def most_steps(candidate: Candidate, rows: int, *, share: float = 1.0) -> int:
+    """Optimizer steps if this share of the texts is trained on in every
     pass, within the most there may be."""
-    epochs, most = usual_length(body, pool_size=rows)
-    steps = math.ceil(rows / body.training.batch_size) * epochs
+    epochs, most = candidate.usual_length(pool_size=rows)
+    steps = math.ceil(rows / candidate.training.batch_size) * epochs
     return max(1, min(round(steps * share), most or steps))
+
+
+def _model(named: SingleStudent | FewShotTeacher) -> tuple[str, str | None]:
+    return named.model, named.revision
 
 
 def _find(session: Session, tenant: TenantId, dataset_id: str, *, pointer: str) -> DatasetRow:

@@ -4,7 +4,7 @@ Nothing is bought, but by a pilot that is asked for.
 """
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 from sqlalchemy.orm import Session
@@ -23,11 +23,11 @@ from core.ids import TenantId
 from core.lifecycle import JobState, Purpose
 from core.queue import Bell
 from llkd.specs import (
+    Candidate,
     ClassConfidenceSelection,
     ProvidedTeacher,
     RandomSelection,
-    SelectionSpec,
-    asks_student,
+    SingleSelection,
 )
 
 # A rule of thumb for English, and for scripts that a vocabulary knows letter by letter;
@@ -142,13 +142,13 @@ def _tokens(body: JobCreate, *, calls: int, size: int) -> Range:
     )
 
 
-def _steps(body: JobCreate, rows: int) -> Range:
-    share = _expected_share(body.selection)
-    expected = checks.most_steps(body, rows, share=share)
-    one_pass = max(1, round(share * rows / body.training.batch_size))
-    may_end_early = body.training.early_stopping and asks_student(body)
+def _steps(candidate: Candidate, rows: int) -> Range:
+    share = _expected_share(candidate.selection)
+    expected = checks.most_steps(candidate, rows, share=share)
+    one_pass = max(1, round(share * rows / candidate.training.batch_size))
+    may_end_early = candidate.training.early_stopping and candidate.asks_student
     low = min(one_pass, expected) if may_end_early else expected
-    return Range(low=low, expected=expected, high=checks.most_steps(body, rows))
+    return Range(low=low, expected=expected, high=checks.most_steps(candidate, rows))
 
 
 def _sum(ranges: Sequence[Range]) -> Range:
@@ -159,7 +159,7 @@ def _sum(ranges: Sequence[Range]) -> Range:
     )
 
 
-def _expected_share(selection: SelectionSpec) -> float:
+def _expected_share(selection: SingleSelection) -> float:
     """How much of what it sees a selection keeps: asked for, or as a rule."""
     match selection:
         case RandomSelection(share=share) | ClassConfidenceSelection(share=share):
@@ -170,13 +170,23 @@ def _expected_share(selection: SelectionSpec) -> float:
 
 def _alike(session: Session, tenant: TenantId, body: JobCreate) -> list[JobRow]:
     """Finished jobs whose student and teacher are of the same make."""
+    wanted = _makes(body.student.model_dump())
     page = JobRepository(session).page(tenant, limit=FINISHED_JOBS, state=JobState.SUCCEEDED)
     return [
         row
         for row in page.rows
         if row.purpose == Purpose.DISTILL
-        and row.spec["student"]["model"] == body.student.model
+        and _makes(row.spec["student"]) == wanted
         and row.spec["teacher"]["kind"] == body.teacher.kind
+    ]
+
+
+def _makes(student: dict[str, Any]) -> list[tuple[str, str]]:
+    """Which students are trained, by kind and base model, as far as their speed goes."""
+    # Jobs of earlier releases have one student, which is an encoder.
+    return [
+        (each.get("kind", "encoder"), each["model"])
+        for each in student.get("candidates", [student])
     ]
 
 

@@ -10,15 +10,13 @@ from core.db.repositories.stages import StageRepository
 from core.errors import ErrorItem, ValidationFailed
 from core.ids import JobId, TenantId
 from core.lifecycle import Stage
-
-# Of a training, what its student decides where nothing is asked for.
-SET_BY_STUDENT = {"learning_rate": None}
+from llkd.specs import StudentSpec, students_of
 
 
 def whole_request(session: Session, tenant: TenantId, replay: JobReplay) -> JobCreate:
     """The request that the replay comes to, defaults not yet resolved.
 
-    With more or less of the student learning, how fast follows it.
+    With a student that learns at another rate, the rate is that student's.
 
     Raises:
         ValidationFailed: the tenant has no such job.
@@ -36,9 +34,13 @@ def whole_request(session: Session, tenant: TenantId, replay: JobReplay) -> JobC
         for name in ("name", *REPLAYABLE)
         if (value := getattr(replay, name)) is not None
     }
-    if replay.student is not None and replay.student.trainable != base.student.trainable:
-        unset = base.training.model_copy(update=SET_BY_STUDENT)
+    if replay.student is not None and _rates(replay.student) != _rates(base.student):
+        unset = base.training.model_copy(update={"learning_rate": None})
         changes = {"training": unset} | changes
     return base.model_copy(
         update={**changes, "metadata": replay.metadata, "priority": replay.priority}
     )
+
+
+def _rates(student: StudentSpec) -> set[float]:
+    return {each.usual_learning_rate for each in students_of(student)}

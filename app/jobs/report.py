@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from app.jobs.errors import ReportNotReady
 from app.jobs.pilot import score_forecast
 from app.jobs.report_schemas import (
+    CandidateReport,
     ConfidenceReport,
     ExportReport,
     Look,
@@ -59,7 +60,7 @@ def read_report(session: Session, tenant: TenantId, job_id: str) -> ReportRead:
         ),
         training=tell_training(done),
         selection=_selection(job.spec["selection"]["kind"], done[Stage.TRAIN].output),
-        candidates=done[Stage.TRAIN].output.get("candidates"),
+        candidates=_candidates(done),
         forecast=score_forecast(
             session,
             job,
@@ -124,6 +125,21 @@ def _selection(asked: str, output: Json) -> SelectionReport:
         kept_fraction=round(counters["kept"] / max(1, counters["seen"]), 4),
         unique_fraction=round(counters["unique_samples"] / output["pool_size"], 4),
     )
+
+
+def _candidates(done: Mapping[Stage, JobStageRow]) -> list[CandidateReport] | None:
+    trained = done[Stage.TRAIN].output.get("candidates")
+    if trained is None:
+        return None
+    measured = done[Stage.EVALUATE].output["report"]["candidates"]
+    return [
+        CandidateReport.model_validate(
+            {name: each[name] for name in CandidateReport.model_fields if name in each}
+            | {part: each["asked"][part] for part in ("student", "selection")}
+            | {"macro_f1": macro_f1}
+        )
+        for each, macro_f1 in zip(trained, measured, strict=True)
+    ]
 
 
 def _export(model: ModelRow | None) -> ExportReport | None:

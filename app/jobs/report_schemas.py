@@ -154,15 +154,40 @@ class SelectionReport(Told):
     )
 
 
-class CandidateReport(Told):
-    """One selection of those that `auto` tried."""
+class ServingReport(Told):
+    """What a student takes to serve: one text a call, on one thread of the worker's machine."""
 
+    p50_ms: float = Field(description="Half of the texts take no longer.", examples=[6.5])
+    p95_ms: float = Field(description="95 % of them take no longer.", examples=[9.6])
+    size_bytes: int = Field(description="Of the files that are loaded.", examples=[90_771_837])
+
+
+class CandidateReport(Told):
+    """One student of those that were trained on the same answers."""
+
+    student: Json = Field(description="As asked.", examples=[{"kind": "static"}])
     selection: Json = Field(description="As asked.", examples=[{"kind": "llkd"}])
-    chosen: bool = Field(description="Whether its student is the job's.", examples=[True])
+    chosen: bool = Field(description="Whether it is the job's model.", examples=[True])
+    holds_target: bool | None = Field(
+        description="Whether it is within the target; null without one.", examples=[True]
+    )
+    pareto: bool = Field(
+        description="Whether no other is at least as good by its held-out score, as fast and as "
+        "small, and better in one of these.",
+        examples=[True],
+    )
     held_out_score: float | None = Field(
         description="What it was chosen by: macro-F1 of the final student on the held-out "
         "slice; null without one.",
         examples=[0.93],
+    )
+    macro_f1: Json | None = Field(
+        description="Against gold, with its 95 % interval; it had no say in the choice. Null "
+        "without gold labels.",
+        examples=[INTERVAL],
+    )
+    serving: ServingReport | None = Field(
+        description="Null where all candidates are served alike, and nothing was measured."
     )
     steps: int = Field(description="Optimizer steps.", examples=[97])
     gradient_samples: int = Field(description="Repeats included.", examples=[3104])
@@ -196,7 +221,8 @@ class ReportRead(Told):
     training: TrainingReport = Field(description="What it took.")
     selection: SelectionReport = Field(description="What was worth a step.")
     candidates: list[CandidateReport] | None = Field(
-        description="What `auto` tried, in order; null for every other selection."
+        description="All that were trained, in order, where `auto` or a choice of students was "
+        "asked for; null for one."
     )
     export: ExportReport | None = Field(description="Null until the model is registered.")
     forecast: ForecastScore | None = Field(

@@ -2,34 +2,32 @@
 
 import json
 import math
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, PreTrainedModel
 from transformers.utils.logging import disable_progress_bar
 
-from llkd.errors import CheckpointDamaged, ModelNotAllowed
+from llkd.errors import ModelNotAllowed
 from llkd.model_folder import CONFIG
-
-WEIGHTS = "model.safetensors"
-# What a folder of ours says of itself beside the encoder's own config.json.
-DESCRIPTION = "llkd.json"
+from llkd.students.network import DESCRIPTION, WEIGHTS, Network
 
 # The spread of a fresh head: BERT's own, small enough that the first predictions are
 # close to uniform and every text counts as uncertain.
-_HEAD_SPREAD = 0.02
+HEAD_SPREAD = 0.02
 
 
-class EncoderClassifier(nn.Module):
-    """Token ids to logits.
+class EncoderClassifier(Network):
+    """A pretrained encoder, mean pooling, dropout, and one linear layer.
 
     The mean over a text's tokens is pooled, not the first token: sentence encoders such
     as MiniLM were trained that way, and their untrained CLS pooler is a poor start.
     """
+
+    kind = "encoder"
 
     def __init__(self, backbone: PreTrainedModel, *, class_count: int) -> None:
         super().__init__()
@@ -69,7 +67,7 @@ class EncoderClassifier(nn.Module):
             )
         model = cls(backbone, class_count=class_count)
         generator = torch.Generator().manual_seed(seed)
-        nn.init.normal_(model.head.weight, std=_HEAD_SPREAD, generator=generator)
+        nn.init.normal_(model.head.weight, std=HEAD_SPREAD, generator=generator)
         nn.init.zeros_(model.head.bias)
         return model
 
@@ -83,16 +81,9 @@ class EncoderClassifier(nn.Module):
         model.load_state_dict(load_file(folder / WEIGHTS))
         return model.eval()
 
-    def save(self, folder: Path, *, max_length: int) -> None:
-        """Write the weights, the encoder's config.json and our llkd.json."""
+    def save_config(self, folder: Path) -> None:
+        """Write the encoder's own config.json."""
         self.backbone.config.to_json_file(folder / CONFIG)
-        save_file(weights_of(self), folder / WEIGHTS, metadata={"format": "pt"})
-        description = {
-            "class_count": self.class_count,
-            "max_length": max_length,
-            "pooling": "mean",
-        }
-        (folder / DESCRIPTION).write_text(json.dumps(description, indent=2), encoding="utf-8")
 
     def train_top(self, share: float) -> None:
         """Let only the head and the top layers learn, this share of them, rounded up.
@@ -124,20 +115,8 @@ class EncoderClassifier(nn.Module):
         stacks = (each for each in self.backbone.modules() if isinstance(each, nn.ModuleList))
         return next((stack for stack in stacks if len(stack) == depth), None)
 
-    @property
-    def class_count(self) -> int:
-        return self.head.out_features
-
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """Score each class.
-
-        Args:
-            input_ids: [B, T], int64.
-            attention_mask: [B, T], int64; 1 on tokens, 0 on padding.
-
-        Returns:
-            [B, K], float32 logits.
-        """
+        """[B, K] logits."""
         hidden = self.backbone(input_ids=input_ids, attention_mask=attention_mask)
         # Summed in float32 also under bfloat16 autocast: a long text's sum would round away.
         states = hidden.last_hidden_state.float()  # [B, T, H]
@@ -145,34 +124,3 @@ class EncoderClassifier(nn.Module):
         pooled = (states * mask).sum(dim=1) / mask.sum(dim=1).clamp(min=1.0)  # [B, H]
         logits: Tensor = self.head(self.dropout(pooled))
         return logits.float()
-
-
-def weights_of(model: nn.Module) -> dict[str, Tensor]:
-    """The weights by name, on the CPU, each in memory of its own, as safetensors wants them."""
-    return {name: _copied(tensor) for name, tensor in model.state_dict().items()}
-
-
-def learned_weights_of(model: nn.Module) -> dict[str, Tensor]:
-    """Only the weights that learn: all that tells a student in training from its base."""
-    return {
-        name: _copied(tensor) for name, tensor in model.named_parameters() if tensor.requires_grad
-    }
-
-
-def put_learned_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
-    """Set what `learned_weights_of` returned; the names must be the same.
-
-    Raises:
-        CheckpointDamaged: they are not, so these are another student's weights.
-    """
-    learned = {name: tensor for name, tensor in model.named_parameters() if tensor.requires_grad}
-    if learned.keys() != weights.keys():
-        odd = sorted(learned.keys() ^ weights.keys())
-        raise CheckpointDamaged(f"these are another student's weights: {', '.join(odd[:3])}")
-    with torch.no_grad():
-        for name, tensor in learned.items():
-            tensor.copy_(weights[name])
-
-
-def _copied(tensor: Tensor) -> Tensor:
-    return tensor.detach().to("cpu", copy=True).contiguous()

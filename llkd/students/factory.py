@@ -1,5 +1,6 @@
 """Which student a spec asks for, and on which device it learns."""
 
+from pathlib import Path
 from typing import Literal
 
 import torch
@@ -7,10 +8,12 @@ import torch
 from llkd.base_models import ModelSource, locate
 from llkd.errors import DeviceUnavailable, ModelNotAllowed
 from llkd.model_folder import token_limit
-from llkd.specs import StudentSpec, TrainingSpec
+from llkd.specs import SingleStudent, StaticSpec, TrainingSpec
 from llkd.students.base import Student
 from llkd.students.encoder import EncoderClassifier
-from llkd.students.encoder_student import EncoderStudent
+from llkd.students.network import Network
+from llkd.students.network_student import NetworkStudent
+from llkd.students.static import StaticClassifier
 from llkd.tokens import TextReader
 
 # The top third of the layers learns (MiniLM: 2 of 6; RoBERTa: 4 of 12): an update then
@@ -20,7 +23,7 @@ _LEARNING_SHARE = 1 / 3
 
 
 def build_student(
-    spec: StudentSpec, training: TrainingSpec, *, class_count: int, source: ModelSource
+    spec: SingleStudent, training: TrainingSpec, *, class_count: int, source: ModelSource
 ) -> Student:
     """Build an untrained student; on a CPU, equal arguments give equal students.
 
@@ -29,11 +32,6 @@ def build_student(
         DeviceUnavailable: a GPU is asked for and there is none.
     """
     folder = locate(spec.model, revision=spec.revision, source=source)
-    limit = token_limit(folder)
-    if limit is not None and spec.max_length > limit:
-        raise ModelNotAllowed(
-            f"{spec.model!r} reads {limit} tokens at the most; max_length is {spec.max_length}"
-        )
     device = choose_device(training.device)
     if device.type == "cpu":
         # A GPU's fastest kernels add in any order; only a CPU is promised to repeat itself.
@@ -41,17 +39,30 @@ def build_student(
         # It also blanks every new tensor, in case one is read before it is written: ours
         # are not, and it costs a few per cent.
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    model = EncoderClassifier.from_base(folder, class_count=class_count, seed=training.seed)
-    if spec.trainable == "top":
-        model.train_top(_LEARNING_SHARE)
-    return EncoderStudent(
-        model,
+    return NetworkStudent(
+        _build_network(spec, folder, class_count=class_count, seed=training.seed, device=device),
         TextReader(folder, max_length=spec.max_length),
         max_length=spec.max_length,
         weight_decay=training.weight_decay,
         seed=training.seed,
         device=device,
     )
+
+
+def _build_network(
+    spec: SingleStudent, folder: Path, *, class_count: int, seed: int, device: torch.device
+) -> Network:
+    if isinstance(spec, StaticSpec):
+        return StaticClassifier.from_base(folder, class_count=class_count, seed=seed, device=device)
+    limit = token_limit(folder)
+    if limit is not None and spec.max_length > limit:
+        raise ModelNotAllowed(
+            f"{spec.model!r} reads {limit} tokens at the most; max_length is {spec.max_length}"
+        )
+    network = EncoderClassifier.from_base(folder, class_count=class_count, seed=seed)
+    if spec.trainable == "top":
+        network.train_top(_LEARNING_SHARE)
+    return network
 
 
 def choose_device(wish: Literal["auto", "cpu", "gpu"]) -> torch.device:

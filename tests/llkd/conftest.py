@@ -3,14 +3,15 @@
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 import pytest
 import torch
 
 from llkd.base_models import ModelSource
-from llkd.specs import StudentSpec, TrainingSpec
-from llkd.students.encoder_student import EncoderStudent
+from llkd.specs import EncoderSpec, StaticSpec, TrainingSpec
 from llkd.students.factory import build_student
-from tests.llkd.tiny_bert import write_tiny_bert
+from llkd.students.network_student import NetworkStudent
+from tests.llkd.tiny_bert import make_pool, write_tiny_bert
 
 TINY = "local/tiny"
 
@@ -20,7 +21,7 @@ class MakeStudent(Protocol):
 
     def __call__(
         self, *, seed: int = 1, class_count: int = 3, max_length: int = 32
-    ) -> EncoderStudent: ...
+    ) -> NetworkStudent: ...
 
 
 @pytest.fixture(scope="session")
@@ -43,15 +44,29 @@ def one_thread() -> None:
 
 
 @pytest.fixture
-def make_student(source: ModelSource, one_thread: None) -> MakeStudent:
-    def make(*, seed: int = 1, class_count: int = 3, max_length: int = 32) -> EncoderStudent:
+def make_student(
+    request: pytest.FixtureRequest, source: ModelSource, one_thread: None
+) -> MakeStudent:
+    """Makes encoders, or students of the kind that the test is parametrized with."""
+    make_spec: type[EncoderSpec | StaticSpec] = getattr(request, "param", EncoderSpec)
+
+    def make(*, seed: int = 1, class_count: int = 3, max_length: int = 32) -> NetworkStudent:
         student = build_student(
-            StudentSpec(model=TINY, max_length=max_length),
+            make_spec(model=TINY, max_length=max_length),
             TrainingSpec(seed=seed, device="cpu"),
             class_count=class_count,
             source=source,
         )
-        assert isinstance(student, EncoderStudent)
+        assert isinstance(student, NetworkStudent)
         return student
 
     return make
+
+
+def learn(student: NetworkStudent, *, steps: int = 3, seed: int = 0) -> list[float]:
+    """Take steps on a small pool; returns their losses."""
+    pool = make_pool(32, seed=seed)
+    return [
+        student.update(pool.texts, pool.labels, np.ones(32), learning_rate=1e-3).loss
+        for _ in range(steps)
+    ]

@@ -9,11 +9,9 @@ import pytest
 from llkd.checkpoint import (
     DYNAMICS,
     MANIFEST,
-    NOTES,
     STATE,
     CheckpointPointer,
     read_checkpoint,
-    read_notes,
     remove_checkpoint,
     write_checkpoint,
 )
@@ -21,7 +19,7 @@ from llkd.distiller import TrainingReport, distill
 from llkd.errors import CheckpointDamaged
 from llkd.selection.factory import build_selector
 from llkd.specs import LlkdSelection
-from llkd.students.encoder_student import EncoderStudent
+from llkd.students.network_student import NetworkStudent
 from llkd.training_plan import TrainingPlan
 from llkd.training_state import TrainingState
 from tests.llkd.conftest import MakeStudent
@@ -31,18 +29,18 @@ TRAINING = "training.safetensors"
 
 
 @pytest.fixture
-def student(make_student: MakeStudent) -> EncoderStudent:
+def student(make_student: MakeStudent) -> NetworkStudent:
     return make_student()
 
 
 @pytest.fixture
-def pointer(student: EncoderStudent, tmp_path: Path) -> CheckpointPointer:
+def pointer(student: NetworkStudent, tmp_path: Path) -> CheckpointPointer:
     return write_checkpoint(tmp_path, attempt=1, student=student, state=TrainingState.start(10))
 
 
 class TestWriteCheckpoint:
     def test_it_is_read_back_through_its_pointer(
-        self, make_student: MakeStudent, student: EncoderStudent, pointer: CheckpointPointer
+        self, make_student: MakeStudent, student: NetworkStudent, pointer: CheckpointPointer
     ) -> None:
         published = CheckpointPointer.from_json(json.loads(json.dumps(pointer.to_json())))
         other = make_student(seed=9)
@@ -50,7 +48,7 @@ class TestWriteCheckpoint:
         assert other.weights_sha256() == student.weights_sha256()
         assert state.to_json() == TrainingState.start(10).to_json()
 
-    def test_the_pointer_names_the_step(self, student: EncoderStudent, tmp_path: Path) -> None:
+    def test_the_pointer_names_the_step(self, student: NetworkStudent, tmp_path: Path) -> None:
         state = TrainingState.start(10)
         state.counters.steps = 12
         assert write_checkpoint(tmp_path, attempt=3, student=student, state=state).step == 12
@@ -58,11 +56,11 @@ class TestWriteCheckpoint:
     def test_nothing_half_written_stays(self, pointer: CheckpointPointer, tmp_path: Path) -> None:
         assert [path.name for path in tmp_path.iterdir()] == [Path(pointer.uri).name]
         assert sorted(path.name for path in Path(pointer.uri).iterdir()) == sorted(
-            [MANIFEST, STATE, DYNAMICS, NOTES, TRAINING]
+            [MANIFEST, STATE, DYNAMICS, TRAINING]
         )
 
     def test_what_a_killed_writer_left_is_written_over(
-        self, student: EncoderStudent, tmp_path: Path
+        self, student: NetworkStudent, tmp_path: Path
     ) -> None:
         left = tmp_path / "step-0.tmp-1"
         left.mkdir()
@@ -73,7 +71,7 @@ class TestWriteCheckpoint:
         assert "junk" not in {path.name for path in Path(pointer.uri).iterdir()}
 
     def test_a_second_one_of_the_same_step_leaves_the_first_alone(
-        self, student: EncoderStudent, pointer: CheckpointPointer, tmp_path: Path
+        self, student: NetworkStudent, pointer: CheckpointPointer, tmp_path: Path
     ) -> None:
         again = write_checkpoint(
             tmp_path, attempt=1, student=student, state=TrainingState.start(10)
@@ -82,7 +80,7 @@ class TestWriteCheckpoint:
         read_checkpoint(pointer, student=student)
 
     def test_a_writer_that_fails_publishes_nothing(
-        self, student: EncoderStudent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, student: NetworkStudent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def full_disk(folder: Path) -> None:
             (folder / TRAINING).write_bytes(b"half")
@@ -94,7 +92,7 @@ class TestWriteCheckpoint:
         assert [path.name for path in tmp_path.iterdir()] == ["step-0.tmp-1"]
 
     def test_the_manifest_is_flushed_after_the_files_and_before_the_rename(
-        self, student: EncoderStudent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, student: NetworkStudent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         done: list[str] = []
         rename = Path.rename
@@ -106,12 +104,12 @@ class TestWriteCheckpoint:
         monkeypatch.setattr("llkd.checkpoint._fsync", lambda path: done.append(path.name))
         monkeypatch.setattr(Path, "rename", noted_rename)
         write_checkpoint(tmp_path, attempt=1, student=student, state=TrainingState.start(10))
-        assert sorted(done[:4]) == sorted([STATE, DYNAMICS, NOTES, TRAINING])
-        assert done[4:] == [MANIFEST, "step-0.tmp-1", "rename", tmp_path.name]
+        assert sorted(done[:3]) == sorted([STATE, DYNAMICS, TRAINING])
+        assert done[3:] == [MANIFEST, "step-0.tmp-1", "rename", tmp_path.name]
 
 
 class TestReadCheckpoint:
-    @pytest.mark.parametrize("name", [MANIFEST, STATE, DYNAMICS, NOTES, TRAINING])
+    @pytest.mark.parametrize("name", [MANIFEST, STATE, DYNAMICS, TRAINING])
     def test_a_flipped_byte_is_noticed(
         self, make_student: MakeStudent, pointer: CheckpointPointer, name: str
     ) -> None:
@@ -125,17 +123,17 @@ class TestReadCheckpoint:
             read_checkpoint(pointer, student=other)
         assert other.weights_sha256() == before
 
-    @pytest.mark.parametrize("name", [MANIFEST, STATE, DYNAMICS, NOTES, TRAINING])
+    @pytest.mark.parametrize("name", [MANIFEST, STATE, DYNAMICS, TRAINING])
     def test_a_missing_file_is_noticed(
-        self, student: EncoderStudent, pointer: CheckpointPointer, name: str
+        self, student: NetworkStudent, pointer: CheckpointPointer, name: str
     ) -> None:
         (Path(pointer.uri) / name).unlink()
         with pytest.raises(CheckpointDamaged):
             read_checkpoint(pointer, student=student)
 
-    @pytest.mark.parametrize("name", [MANIFEST, STATE, DYNAMICS, NOTES, TRAINING])
+    @pytest.mark.parametrize("name", [MANIFEST, STATE, DYNAMICS, TRAINING])
     def test_a_file_cut_short_is_noticed(
-        self, student: EncoderStudent, pointer: CheckpointPointer, name: str
+        self, student: NetworkStudent, pointer: CheckpointPointer, name: str
     ) -> None:
         path = Path(pointer.uri) / name
         path.write_bytes(path.read_bytes()[:-1])
@@ -143,7 +141,7 @@ class TestReadCheckpoint:
             read_checkpoint(pointer, student=student)
 
     def test_another_checkpoint_in_its_place_is_noticed(
-        self, student: EncoderStudent, pointer: CheckpointPointer, tmp_path: Path
+        self, student: NetworkStudent, pointer: CheckpointPointer, tmp_path: Path
     ) -> None:
         state = TrainingState.start(10)
         state.epoch = 1
@@ -155,7 +153,7 @@ class TestReadCheckpoint:
 
 class TestRemoveCheckpoint:
     def test_it_goes_and_going_twice_is_fine(
-        self, student: EncoderStudent, pointer: CheckpointPointer
+        self, student: NetworkStudent, pointer: CheckpointPointer
     ) -> None:
         remove_checkpoint(pointer)
         remove_checkpoint(pointer)
@@ -174,7 +172,7 @@ class TestInterruptedTraining:
         )
 
         def reports(
-            student: EncoderStudent, state: TrainingState | None
+            student: NetworkStudent, state: TrainingState | None
         ) -> Iterator[TrainingReport]:
             selector = build_selector(LlkdSelection(), pool=pool, seed=5)
             return distill(student, pool, selector, plan=plan, held_out=held_out, state=state)
@@ -195,18 +193,3 @@ class TestInterruptedTraining:
             )
         assert attempts == expected > 10
         assert student.weights_sha256() == undisturbed.weights_sha256()
-
-
-class TestNotes:
-    def test_what_the_caller_noted_is_given_back(
-        self, student: EncoderStudent, tmp_path: Path
-    ) -> None:
-        notes = {"finished": [{"steps": 3}]}
-        state = TrainingState.start(10)
-        noted = write_checkpoint(tmp_path, attempt=1, student=student, state=state, notes=notes)
-        assert read_notes(noted) == notes
-
-    def test_of_a_damaged_checkpoint_nothing_is_believed(self, pointer: CheckpointPointer) -> None:
-        (Path(pointer.uri) / STATE).write_text("{}", encoding="utf-8")
-        with pytest.raises(CheckpointDamaged):
-            read_notes(pointer)

@@ -1,23 +1,26 @@
 """What is left out of a spec is filled in, once, by what the selection wants."""
 
-from typing import Any, Literal
+from typing import Any
 
 import pytest
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from llkd.specs import (
     AllSelection,
     AutoSelection,
     ClassConfidenceSelection,
     DistillationSpec,
+    EncoderSpec,
     Label,
     LlkdSelection,
     ProvidedTeacher,
     SelectionSpec,
+    SingleStudent,
+    StaticSpec,
+    StudentChoice,
     StudentSpec,
     StudentUncertaintySelection,
     TrainingSpec,
-    usual_length,
 )
 
 
@@ -33,7 +36,8 @@ def make_spec(selection: SelectionSpec, **training: Any) -> DistillationSpec:
 def length(
     selection: SelectionSpec, *, pool_size: int = 3000, **training: Any
 ) -> tuple[int, int | None]:
-    return usual_length(make_spec(selection, **training), pool_size=pool_size)
+    (candidate,) = make_spec(selection, **training).candidates()
+    return candidate.usual_length(pool_size=pool_size)
 
 
 ASKS = [LlkdSelection(), StudentUncertaintySelection()]
@@ -62,13 +66,16 @@ def test_what_is_asked_for_alone_decides(selection: SelectionSpec) -> None:
     assert length(selection, epochs=5, max_steps=50) == (5, 50)
 
 
-@pytest.mark.parametrize(("trainable", "rate"), [("top", 3e-4), ("all", 2e-4)])
-def test_the_learning_rate_follows_what_learns(
-    trainable: Literal["top", "all"], rate: float
-) -> None:
-    spec = make_spec(AllSelection()).model_copy(
-        update={"student": StudentSpec(trainable=trainable)}
-    )
+@pytest.mark.parametrize(
+    ("student", "rate"),
+    [
+        (EncoderSpec(trainable="top"), 3e-4),
+        (EncoderSpec(trainable="all"), 2e-4),
+        (StaticSpec(), 3e-3),
+    ],
+)
+def test_the_learning_rate_follows_what_learns(student: SingleStudent, rate: float) -> None:
+    spec = make_spec(AllSelection()).model_copy(update={"student": student})
     assert spec.resolved().training.learning_rate == rate
     assert spec.resolved().resolved() == spec.resolved()
 
@@ -76,12 +83,13 @@ def test_the_learning_rate_follows_what_learns(
 class TestAuto:
     def test_each_candidate_is_as_long_as_its_kind(self) -> None:
         candidates = make_spec(AutoSelection()).candidates()
-        lengths = [usual_length(candidate, pool_size=3000) for candidate in candidates]
+        lengths = [candidate.usual_length(pool_size=3000) for candidate in candidates]
         assert lengths == [(8, 112), (3, None), (3, None)]
 
     def test_without_it_there_is_one_candidate(self) -> None:
         spec = make_spec(AllSelection())
-        assert spec.candidates() == (spec,)
+        (candidate,) = spec.candidates()
+        assert (candidate.selection, candidate.student) == (spec.selection, spec.student)
 
     @pytest.mark.parametrize(
         "candidates",
@@ -97,3 +105,65 @@ class TestAuto:
     def test_candidates_that_make_no_sense_are_refused(self, candidates: list[Any]) -> None:
         with pytest.raises(ValidationError):
             AutoSelection.model_validate({"candidates": candidates})
+
+
+def read_student(value: Any) -> Any:
+    return TypeAdapter(StudentSpec).validate_python(value)
+
+
+class TestStudents:
+    def test_without_a_word_of_its_kind_it_is_an_encoder(self) -> None:
+        assert read_student({"model": "minilm"}) == EncoderSpec()
+
+    def test_with_candidates_it_is_a_choice(self) -> None:
+        chosen = read_student(
+            {"candidates": [{"kind": "static"}, {"trainable": "all"}], "target": {"p95_ms": 10}}
+        )
+        assert isinstance(chosen, StudentChoice)
+        assert chosen.candidates == (StaticSpec(), EncoderSpec(trainable="all"))
+
+    def test_what_is_written_is_read_again(self) -> None:
+        for value in ({"kind": "static"}, {}, {"candidates": [{}, {"kind": "static"}]}):
+            student = read_student(value)
+            assert read_student(student.model_dump(mode="json")) == student
+            assert read_student(student) == student
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            "minilm",
+            {"kind": "nonsense"},
+            {"kind": ["static"]},
+            {"kind": "static", "trainable": "all"},
+            {"candidates": [{}]},
+            {"candidates": [{}, {}]},
+            {"candidates": [{}, {"candidates": [{}, {"kind": "static"}]}]},
+            {"candidates": [{}, {"kind": "static"}], "target": {"p95_ms": 0}},
+            {"candidates": [{}, {"kind": "static"}], "target": {"p95_ms": 5, "device": "gpu"}},
+        ],
+        ids=repr,
+    )
+    def test_what_makes_no_sense_is_refused(self, value: Any) -> None:
+        with pytest.raises(ValidationError):
+            read_student(value)
+
+    def test_every_one_is_trained_with_every_selection_at_its_own_rate(self) -> None:
+        choice = StudentChoice(candidates=(StaticSpec(), EncoderSpec()))
+        spec = make_spec(AutoSelection()).model_copy(update={"student": choice}).resolved()
+        assert spec.training.learning_rate is None
+        found = [(each.student.kind, each.selection.kind) for each in spec.candidates()]
+        kinds = ("llkd", "class_confidence", "all")
+        assert found == [(s, k) for s in ("static", "encoder") for k in kinds]
+        assert [each.learning_rate for each in spec.candidates()] == [3e-3] * 3 + [3e-4] * 3
+
+    def test_too_many_pairs_are_refused(self) -> None:
+        students = [{"max_length": 8 + place} for place in range(6)]
+        with pytest.raises(ValidationError, match="18 pairs"):
+            DistillationSpec.model_validate(
+                {
+                    "labels": [{"name": "a"}, {"name": "b"}],
+                    "teacher": {"kind": "provided"},
+                    "selection": {"kind": "auto"},
+                    "student": {"candidates": students},
+                }
+            )

@@ -148,7 +148,10 @@ class TestAuto:
         assert [tried["chosen"] for tried in auto["candidates"]] == [best == 0, best == 1]
         assert alone[0]["candidates"] is None
 
-    def test_after_a_crash_no_finished_candidate_is_trained_again(self, workshop: Workshop) -> None:
+    def test_after_a_crash_no_finished_candidate_is_trained_again(
+        self, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("worker.progress.TELL_EVERY_S", 0.0)
         add_job(workshop, self.rows(), selection=AUTO, training=SHORT)
         expected = run(workshop.claim())
         steps = expected["candidates"][0]["steps"]

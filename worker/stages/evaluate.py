@@ -1,6 +1,7 @@
 """The third stage: teacher and student against gold, and against each other."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -28,9 +29,10 @@ def evaluate_student(job: Job, outputs: Mapping[Stage, Json]) -> Json:
     """
     gold = load_gold(job, outputs)
     held_out = _held_out(job, outputs)
-    job.progress.expect(len(gold) + (0 if held_out is None else len(held_out)))
-    with unpacked(job.artifacts, outputs[Stage.TRAIN]["student"]) as folder:
-        student = load_trained(folder, job.spec)
+    candidates = outputs[Stage.TRAIN].get("candidates") or []
+    units = len(gold) + (0 if held_out is None else len(held_out))
+    job.progress.expect(units + len(gold) * len(candidates))
+    student = _load(job, outputs[Stage.TRAIN]["student"])
     measured = _against_gold(job, student, gold)
     agreement = _against_teacher(job, student, held_out, done=len(gold))
     report = {
@@ -42,6 +44,11 @@ def evaluate_student(job: Job, outputs: Mapping[Stage, Json]) -> Json:
         },
         "held_out_agreement": agreement,
         "labels": outputs[Stage.LABEL]["counts"],
+        # For a person: the choice was made without gold.
+        "candidates": [
+            _macro_f1(job, each["student"], gold, done=units + place * len(gold))
+            for place, each in enumerate(candidates)
+        ],
         "training": {
             key: outputs[Stage.TRAIN][key]
             for key in ("pool_size", "counters", "held_out_score", "ended")
@@ -50,6 +57,26 @@ def evaluate_student(job: Job, outputs: Mapping[Stage, Json]) -> Json:
     metrics = _metrics(measured, agreement)
     job.book.tell(EventType.EVALUATION_METRICS, **metrics)
     return {"report": report, "metrics": metrics, "audit": audit_labels(job, outputs)}
+
+
+def _load(job: Job, tree: str) -> Student:
+    with unpacked(job.artifacts, tree) as folder:
+        return load_trained(folder, job.spec.training)
+
+
+def _macro_f1(job: Job, tree: str, gold: GoldRows, *, done: int) -> Json | None:
+    """One candidate's, with its interval; None without gold."""
+    if not len(gold):
+        return None
+    probabilities = _predict(job, _load(job, tree), gold.texts, done=done)
+    found = evaluate(
+        gold.gold,
+        probabilities.argmax(axis=1),
+        confidence=probabilities.max(axis=1),
+        labels=job.spec.label_names,
+        seed=job.spec.training.seed,
+    )
+    return asdict(found.macro_f1)
 
 
 def _held_out(job: Job, outputs: Mapping[Stage, Json]) -> Pool | None:

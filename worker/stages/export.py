@@ -14,6 +14,7 @@ from core.lifecycle import Stage
 from llkd.evaluation import EvaluationReport
 from llkd.export import Exported, export_student
 from llkd.model_card import ModelCard
+from worker.candidates import chosen_of
 from worker.durability import durably
 from worker.job import Job
 from worker.pool import load_pool
@@ -37,7 +38,7 @@ def export(job: Job, outputs: Mapping[Stage, Json]) -> Json:
         unpacked(job.artifacts, trained_tree) as trained,
         tempfile.TemporaryDirectory() as name,
     ):
-        student = load_trained(trained, job.spec)
+        student = load_trained(trained, job.spec.training)
         exported = export_student(
             trained,
             Path(name) / "model",
@@ -63,12 +64,13 @@ def _register(
     sizes: Mapping[str, int],
 ) -> ModelRow:
     """One job registers one model, however often this is repeated."""
+    student = chosen_of(outputs[Stage.TRAIN], job.spec).student
     new = NewModel(
         name=job.row.name,
         job_id=job.row.id,
         artifact=artifact,
         labels=list(job.spec.label_names),
-        base_model=job.spec.student.model,
+        base_model=student.model,
         metrics=outputs[Stage.EVALUATE]["metrics"],
         export={"parity": vars(exported.parity), "files": dict(sizes)},
         size_bytes=sum(sizes.values()),
@@ -83,15 +85,17 @@ def _register(
 
 def _card(job: Job, outputs: Mapping[Stage, Json]) -> ModelCard:
     report, counters = outputs[Stage.EVALUATE]["report"], outputs[Stage.TRAIN]["counters"]
+    student = chosen_of(outputs[Stage.TRAIN], job.spec).student
     read = TypeAdapter(EvaluationReport).validate_python
     measured = [name for name in ("teacher", "student") if report[name] is not None]
     return ModelCard(
         name=job.row.name,
         labels=job.spec.labels,
         instruction=job.spec.instruction,
-        base_model=job.spec.student.model,
-        base_revision=job.spec.student.revision,
-        max_length=job.spec.student.max_length,
+        student=student.kind,
+        base_model=student.model,
+        base_revision=student.revision,
+        max_length=student.max_length,
         teacher=f"{job.spec.teacher.kind} {getattr(job.spec.teacher, 'model', '')}".strip(),
         confidence_source=outputs[Stage.LABEL]["confidence_source"],
         selection=outputs[Stage.TRAIN]["selection"],

@@ -3,7 +3,7 @@
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import structlog
@@ -13,12 +13,13 @@ from llkd.base_models import ModelSource
 from llkd.distiller import TrainingReport, distill
 from llkd.held_out import held_out_score, split_held_out
 from llkd.selection.factory import build_selector
-from llkd.specs import AutoSelection, DistillationSpec, SingleSelection
+from llkd.serving_cost import measure_serving
+from llkd.specs import StudentChoice
 from llkd.students.base import Student
 from llkd.students.factory import build_student
-from llkd.training_plan import TrainingPlan
 from llkd.training_state import TrainingState
 from llkd.types import Pool
+from worker.candidates import Planned, keep_best, plan_candidates
 from worker.checkpoints import Checkpoints
 from worker.job import Job
 from worker.pool import check_diversity, load_pool
@@ -43,56 +44,29 @@ def train(job: Job, outputs: Mapping[Stage, Json]) -> Json:
     check_diversity(pool, job.spec.label_names)
     learned, held_out = split_held_out(pool, seed=job.spec.training.seed)
     checkpoints = Checkpoints(job)
-    candidates = _candidates(job.spec, learned)
-    job.progress.expect(candidates[-1].before + candidates[-1].batches)
+    planned = plan_candidates(job.spec, learned)
+    job.progress.expect(planned[-1].before + planned[-1].batches)
     with job.stop.deferred():
-        for candidate in candidates[len(checkpoints.finished) :]:
+        for each in planned[len(checkpoints.finished) :]:
             checkpoints.finished.append(
-                _train_one(job, candidate, learned, held_out, checkpoints=checkpoints)
+                _train_one(job, each, learned, held_out, checkpoints=checkpoints)
             )
-    return _best(checkpoints.finished)
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """One of the students that are trained on the same answers.
-
-    Attributes:
-        batches: of the pool, in all its passes.
-        before: batches of those that are trained before it.
-    """
-
-    spec: DistillationSpec
-    selection: SingleSelection
-    plan: TrainingPlan
-    batches: int
-    before: int
-
-
-def _candidates(spec: DistillationSpec, pool: Pool) -> list[Candidate]:
-    found: list[Candidate] = []
-    before = 0
-    for each in spec.candidates():
-        assert not isinstance(each.selection, AutoSelection), "a candidate is one selection"
-        plan = TrainingPlan.of(each, pool_size=len(pool))
-        batches = plan.epochs * plan.batches_an_epoch(pool)
-        found.append(Candidate(each, each.selection, plan, batches=batches, before=before))
-        before += batches
-    return found
+    return keep_best(checkpoints.finished, job.spec)
 
 
 def _train_one(
     job: Job,
-    candidate: Candidate,
+    planned: Planned,
     pool: Pool,
     held_out: Pool | None,
     *,
     checkpoints: Checkpoints,
 ) -> Json:
     started = time.monotonic()
+    candidate = planned.candidate
     student = build_student(
-        candidate.spec.student,
-        candidate.spec.training,
+        candidate.student,
+        candidate.training,
         class_count=pool.class_count,
         source=ModelSource(job.models_dir, job.assignment.allowed_models),
     )
@@ -100,46 +74,23 @@ def _train_one(
     if state is None and checkpoints.finished:
         # What was trained before is now safe, too.
         checkpoints.save(student, TrainingState.start(len(pool)))
-    last = _learn(job, candidate, student, pool, held_out, checkpoints=checkpoints, state=state)
-    output = _store(job, student, last, pool_size=len(pool))
+    last = _learn(job, planned, student, pool, held_out, checkpoints=checkpoints, state=state)
     score = last.best_score
     if score is None and held_out is not None:
         # Nobody looked during training.
         score = held_out_score(student.predict(held_out.texts).probabilities, held_out.labels)
-    return output | {
+    return {
+        **_store(job, student, last, pool=pool),
+        "asked": candidate.model_dump(mode="json"),
         "selection": candidate.selection.model_dump(mode="json"),
         "final_score": score,
         "seconds": round(time.monotonic() - started, 3),
     }
 
 
-def _best(finished: list[Json]) -> Json:
-    """The output of the best candidate, with what came of all of them where there are several.
-
-    The score is macro-F1 on held-out confident pseudo-labels: no gold takes part. Without
-    such texts, and among equals, the first one is taken.
-    """
-    scores = [output["final_score"] for output in finished]
-    best = max(range(len(finished)), key=lambda number: scores[number] or 0.0)
-    tried = [
-        {
-            "selection": output["selection"],
-            "chosen": number == best,
-            "held_out_score": output["final_score"],
-            "steps": output["counters"]["steps"],
-            "gradient_samples": output["counters"]["gradient_samples"],
-            "unique_samples": output["counters"]["unique_samples"],
-            "ended": output["ended"],
-            "seconds": output["seconds"],
-        }
-        for number, output in enumerate(finished)
-    ]
-    return finished[best] | {"candidates": tried if len(tried) > 1 else None}
-
-
 def _learn(
     job: Job,
-    candidate: Candidate,
+    planned: Planned,
     student: Student,
     pool: Pool,
     held_out: Pool | None,
@@ -148,15 +99,15 @@ def _learn(
     state: TrainingState | None,
 ) -> TrainingReport:
     """Run the loop to its end, telling, saving and stopping between two of its steps."""
-    plan = candidate.plan
+    candidate, plan = planned.candidate, planned.plan
     if state is not None:
         job.progress.resume_at(
-            candidate.before + plan.batches_behind(state, pool=pool),
-            share=_share(job, candidate, plan.fraction(state, pool=pool)),
+            planned.before + plan.batches_behind(state, pool=pool),
+            share=_share(job, planned, plan.fraction(state, pool=pool)),
         )
-    selector = build_selector(candidate.selection, pool=pool, seed=candidate.spec.training.seed)
+    selector = build_selector(candidate.selection, pool=pool, seed=candidate.training.seed)
     for report in distill(student, pool, selector, plan=plan, held_out=held_out, state=state):
-        _tell(job, candidate, report, done=plan.batches_behind(report.state, pool=pool))
+        _tell(job, planned, report, done=plan.batches_behind(report.state, pool=pool))
         if report.stopped is not None:
             log.info("training_ended", why=report.stopped, steps=report.step)
             return report
@@ -168,17 +119,17 @@ def _learn(
     raise AssertionError("the loop ends with a report that says why")
 
 
-def _share(job: Job, candidate: Candidate, fraction: float) -> float:
+def _share(job: Job, planned: Planned, fraction: float) -> float:
     """How much of the stage is behind when this much of the candidate is."""
-    return (candidate.before + fraction * candidate.batches) / job.progress.units
+    return (planned.before + fraction * planned.batches) / job.progress.units
 
 
-def _tell(job: Job, candidate: Candidate, report: TrainingReport, *, done: int) -> None:
+def _tell(job: Job, planned: Planned, report: TrainingReport, *, done: int) -> None:
     """Say how far it is: batches of the pool behind, of all that are planned."""
     job.progress.advance(
-        candidate.before + done,
-        share=_share(job, candidate, report.fraction),
-        step=candidate.before + done,
+        planned.before + done,
+        share=_share(job, planned, report.fraction),
+        step=planned.before + done,
         steps=job.progress.units,
         optimizer_steps=report.step,
         selected=report.counters["kept"],
@@ -201,10 +152,15 @@ def _tell(job: Job, candidate: Candidate, report: TrainingReport, *, done: int) 
     )
 
 
-def _store(job: Job, student: Student, last: TrainingReport, *, pool_size: int) -> Json:
-    with tempfile.TemporaryDirectory() as folder:
-        student.save_model(Path(folder))
-        artifact = job.artifacts.put_tree(Path(folder))
+def _store(job: Job, student: Student, last: TrainingReport, *, pool: Pool) -> Json:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        student.save_model(folder)
+        artifact = job.artifacts.put_tree(folder)
+        serving = None
+        if isinstance(job.spec.student, StudentChoice):
+            cost = measure_serving(folder, pool.texts, seed=job.spec.training.seed)
+            serving = asdict(cost)
     completed = last.stopped == FINISHED
     dynamics = job.artifacts.scratch_path(".npz")
     last.state.dynamics.save(dynamics)
@@ -212,7 +168,8 @@ def _store(job: Job, student: Student, last: TrainingReport, *, pool_size: int) 
         "student": artifact,
         "dynamics": job.artifacts.put(dynamics),
         "weights_sha256": student.weights_sha256(),
-        "pool_size": pool_size,
+        "serving": serving,
+        "pool_size": len(pool),
         "counters": {**last.counters, "unique_samples": last.unique_used},
         "held_out_score": last.best_score,
         "looks": last.state.looks,

@@ -54,5 +54,10 @@ def find_references(session: Session, *, grace: timedelta) -> References:
         files.update(output[key] for key in _FILES[Stage(stage)] if output.get(key))
     active = outputs.where(under_way, JobStageRow.stage.in_(_TREES))
     for stage, output in session.execute(active):
-        trees.update(output[key] for key in _TREES[Stage(stage)])
+        for each in (output, *(output.get("candidates") or ())):
+            trees.update(each[key] for key in _TREES[Stage(stage)] if key in each)
+    for checkpoint in session.scalars(select(JobRow.checkpoint).where(under_way)):
+        for each in (checkpoint or {}).get("finished", ()):
+            files.update(each[key] for key in _FILES[Stage.TRAIN])
+            trees.update(each[key] for key in _TREES[Stage.TRAIN])
     return References(frozenset(files), frozenset(trees))

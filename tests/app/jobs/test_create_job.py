@@ -42,6 +42,7 @@ class TestCreateJob:
         assert request["training"]["learning_rate"] == 3e-4
         assert request["training"]["seed"] == 42
         assert request["student"] == {
+            "kind": "encoder",
             "model": "minilm",
             "revision": None,
             "max_length": 256,

@@ -11,7 +11,7 @@ from llkd.base_models import ModelSource
 from llkd.export import Exported, export_student
 from llkd.model_card import ModelCard
 from llkd.predictor import Predictor
-from llkd.specs import Label, StudentSpec, TrainingSpec
+from llkd.specs import EncoderSpec, Label, TrainingSpec
 from llkd.students.base import Student
 from llkd.students.factory import build_student
 from llkd.types import FloatArray
@@ -40,6 +40,7 @@ def make_card(**given: object) -> ModelCard:
         "counts": {"Different texts": 4000},
         "scores": {},
         "seed": 42,
+        "student": "encoder",
     }
     return ModelCard(**values | given)  # type: ignore[arg-type]
 
@@ -65,7 +66,7 @@ def trained(source: ModelSource, tmp_path_factory: pytest.TempPathFactory) -> Tr
     """Far from uniform: an untrained one would answer the same to everything."""
     torch.set_num_threads(1)
     student = build_student(
-        StudentSpec(model=TINY, max_length=MAX_LENGTH),
+        EncoderSpec(model=TINY, max_length=MAX_LENGTH),
         TrainingSpec(seed=3, device="cpu"),
         class_count=3,
         source=source,

@@ -52,6 +52,7 @@ class TestExportStudent:
         manifest = json.loads(exported.files["llkd.json"].read_text())
         assert manifest == {
             "format_version": 1,
+            "kind": "encoder",
             "labels": ["billing", "tech", "login"],
             "class_count": 3,
             "max_length": 32,

@@ -1,40 +1,27 @@
 """A student predicts, learns, and can be put down and taken up."""
 
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import AlbertConfig, AlbertModel
 
-from llkd.base_models import ModelSource
-from llkd.errors import CheckpointDamaged, DeviceUnavailable, ModelNotAllowed, TrainingDiverged
-from llkd.model_folder import check_folder
-from llkd.specs import StudentSpec, TrainingSpec
-from llkd.students import encoder_student
-from llkd.students.encoder import (
-    EncoderClassifier,
-    learned_weights_of,
-    put_learned_weights,
-    weights_of,
-)
-from llkd.students.encoder_student import EncoderStudent
-from llkd.students.factory import build_student, choose_device
+from llkd.errors import CheckpointDamaged, TrainingDiverged
+from llkd.specs import EncoderSpec, StaticSpec
+from llkd.students import network_student
+from llkd.students.saved import Saved
 from llkd.students.training_files import TRAINING
-from tests.llkd.conftest import TINY, MakeStudent
-from tests.llkd.tiny_bert import POSITIONS, make_pool
+from tests.llkd.conftest import MakeStudent, learn
+from tests.llkd.tiny_bert import make_pool
+
+# What is promised of a student is promised of every kind.
+OF_EVERY_KIND = pytest.mark.parametrize(
+    "make_student", [EncoderSpec, StaticSpec], indirect=True, ids=["encoder", "static"]
+)
 
 
-def learn(student: EncoderStudent, *, steps: int = 3, seed: int = 0) -> list[float]:
-    pool = make_pool(32, seed=seed)
-    return [
-        student.update(pool.texts, pool.labels, np.ones(32), learning_rate=1e-3).loss
-        for _ in range(steps)
-    ]
-
-
+@OF_EVERY_KIND
 class TestPredict:
     def test_one_distribution_a_text(self, make_student: MakeStudent) -> None:
         answers = make_student().predict(["invoice", "crash word1", "login"])
@@ -77,6 +64,7 @@ class TestPredict:
         assert first.tolist() == student.predict(["invoice"]).probabilities.tolist()
 
 
+@OF_EVERY_KIND
 class TestUpdate:
     def test_the_loss_falls(self, make_student: MakeStudent) -> None:
         losses = learn(make_student(), steps=60)
@@ -100,7 +88,7 @@ class TestUpdate:
                 if isinstance(module, torch.nn.Dropout):
                     module.p = 0.0
         expected = whole.update(pool.texts, pool.labels, weights, learning_rate=0.0)
-        monkeypatch.setitem(encoder_student._UPDATE, "cpu", 40)
+        monkeypatch.setitem(network_student._UPDATE, "cpu", 40)
         learned = parts.update(pool.texts, pool.labels, weights, learning_rate=0.0)
         assert learned.loss == pytest.approx(expected.loss, rel=1e-5)
         assert learned.probabilities == pytest.approx(expected.probabilities, rel=1e-4)
@@ -133,6 +121,7 @@ class TestUpdate:
         assert all(each.ndim < 2 for each in steady["params"])
 
 
+@OF_EVERY_KIND
 class TestRecall:
     def test_the_weights_kept_come_back(self, make_student: MakeStudent) -> None:
         student = make_student()
@@ -151,6 +140,7 @@ class TestRecall:
         assert student.weights_sha256() == before
 
 
+@OF_EVERY_KIND
 class TestRestoreTraining:
     def test_training_goes_on_bit_for_bit(self, make_student: MakeStudent, tmp_path: Path) -> None:
         undisturbed, first = make_student(), make_student()
@@ -182,6 +172,7 @@ class TestRestoreTraining:
         assert [path.name for path in tmp_path.iterdir()] == ["training.safetensors"]
 
 
+@OF_EVERY_KIND
 class TestSaveModel:
     def test_exactly_these_files_are_written(
         self, make_student: MakeStudent, tmp_path: Path
@@ -205,15 +196,9 @@ class TestSaveModel:
         mask = torch.tensor([[1, 1, 1, 1], [1, 1, 1, 0]])
         with torch.inference_mode():
             expected = student._model.eval()(ids, mask)
-            actual = EncoderClassifier.load(tmp_path)(ids, mask)
+            actual = Saved.load(tmp_path).network(ids, mask)
         assert actual.shape == (2, 3)
         assert torch.equal(actual, expected)
-
-    def test_what_is_written_may_itself_be_a_base_model(
-        self, make_student: MakeStudent, tmp_path: Path
-    ) -> None:
-        make_student().save_model(tmp_path)
-        check_folder(tmp_path)
 
     def test_weights_that_are_not_finite_are_never_written(
         self, make_student: MakeStudent, tmp_path: Path
@@ -226,76 +211,7 @@ class TestSaveModel:
         assert list(tmp_path.iterdir()) == []
 
 
-class TestForward:
-    def test_padding_changes_nothing(self, models_dir: Path) -> None:
-        model = EncoderClassifier.from_base(models_dir / "tiny", class_count=4, seed=0).eval()
-        ids, mask = torch.tensor([[2, 5, 34, 3]]), torch.ones(1, 4, dtype=torch.int64)
-        padded = torch.nn.functional.pad(ids, (0, 5)), torch.nn.functional.pad(mask, (0, 5))
-        with torch.inference_mode():
-            assert torch.allclose(model(ids, mask), model(*padded), atol=1e-6)
-
-
-def layers_of(network: EncoderClassifier) -> torch.nn.ModuleList:
-    layers = network.backbone.get_submodule("encoder.layer")
-    assert isinstance(layers, torch.nn.ModuleList)
-    return layers
-
-
-class TestTrainTop:
-    def network(self, models_dir: Path) -> EncoderClassifier:
-        return EncoderClassifier.from_base(models_dir / "tiny", class_count=3, seed=0)
-
-    def test_only_the_top_layers_and_the_head_change(self, make_student: MakeStudent) -> None:
-        student = make_student()
-        before = weights_of(student._model)
-        learn(student)
-        after = weights_of(student._model)
-        changed = {name for name in before if not torch.equal(before[name], after[name])}
-        assert changed
-        assert all(name.startswith(("backbone.encoder.layer.1.", "head.")) for name in changed)
-
-    @pytest.mark.parametrize(("share", "learning"), [(1 / 3, 1), (0.5, 1), (0.6, 2), (1.0, 2)])
-    def test_a_share_is_rounded_up_to_whole_layers(
-        self, models_dir: Path, share: float, learning: int
-    ) -> None:
-        network = self.network(models_dir)
-        network.train_top(share)
-        layers = layers_of(network)
-        learned = [any(each.requires_grad for each in layer.parameters()) for layer in layers]
-        assert learned == [False] * (2 - learning) + [True] * learning
-
-    def test_layers_that_do_not_learn_have_no_dropout(self, models_dir: Path) -> None:
-        network = self.network(models_dir)
-        network.train_top(0.5)
-        network.train()
-        layers = layers_of(network)
-        assert [layer.training for layer in layers] == [False, True]
-        assert not network.backbone.get_submodule("embeddings").training
-        assert network.dropout.training
-
-    def test_an_encoder_whose_layers_share_weights_learns_as_a_whole(self) -> None:
-        config = AlbertConfig(
-            vocab_size=20,
-            embedding_size=8,
-            hidden_size=16,
-            num_hidden_layers=3,
-            num_attention_heads=2,
-            intermediate_size=16,
-        )
-        network = EncoderClassifier(AlbertModel(config), class_count=2)
-        network.train_top(1 / 3)
-        assert all(each.requires_grad for each in network.parameters())
-
-
-class TestPutLearnedWeights:
-    def test_another_students_weights_are_refused(self, models_dir: Path) -> None:
-        whole = EncoderClassifier.from_base(models_dir / "tiny", class_count=3, seed=0)
-        part = EncoderClassifier.from_base(models_dir / "tiny", class_count=3, seed=0)
-        part.train_top(0.5)
-        with pytest.raises(CheckpointDamaged, match="another student"):
-            put_learned_weights(part, learned_weights_of(whole))
-
-
+@OF_EVERY_KIND
 class TestAveraged:
     def test_the_average_follows_the_weights_by_the_formula(
         self, make_student: MakeStudent
@@ -347,37 +263,3 @@ class TestAveraged:
                 student.remember(averaged=True)
             learn(student)
         assert looked_at.weights_sha256() == left_alone.weights_sha256()
-
-
-class TestBuildStudent:
-    def test_a_length_past_the_positions_is_refused(self, source: ModelSource) -> None:
-        with pytest.raises(ModelNotAllowed, match=str(POSITIONS)):
-            build_student(
-                StudentSpec(model=TINY, max_length=POSITIONS + 1),
-                TrainingSpec(device="cpu"),
-                class_count=3,
-                source=source,
-            )
-
-    @pytest.mark.parametrize(("trainable", "changes"), [("top", False), ("all", True)])
-    def test_the_lower_layers_learn_if_they_are_asked_to(
-        self, source: ModelSource, trainable: Literal["top", "all"], changes: bool
-    ) -> None:
-        student = build_student(
-            StudentSpec(model=TINY, max_length=32, trainable=trainable),
-            TrainingSpec(device="cpu"),
-            class_count=3,
-            source=source,
-        )
-        assert isinstance(student, EncoderStudent)
-        before = weights_of(student._model)
-        learn(student)
-        after = weights_of(student._model)
-        lowest = "backbone.embeddings.word_embeddings.weight"
-        assert torch.equal(before[lowest], after[lowest]) is not changes
-
-    def test_a_gpu_that_is_not_there_is_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-        with pytest.raises(DeviceUnavailable):
-            choose_device("gpu")
-        assert choose_device("auto").type == "cpu"

@@ -1,0 +1,67 @@
+"""What can be asked of a distillation, typed and validated.
+
+These are also the documented fields of `POST /jobs`: a job's spec is exactly one
+`DistillationSpec`, and everything the service adds stands outside it.
+"""
+
+from llkd.specs.base import OFFLINE_MODEL, ModelName, Spec, Text, label_key
+from llkd.specs.distillation import MOST_CANDIDATES, Candidate, DistillationSpec
+from llkd.specs.labels import MAX_LABELS, Label
+from llkd.specs.selections import (
+    AllSelection,
+    AutoSelection,
+    ClassConfidenceSelection,
+    FreeMatchSelection,
+    LlkdSelection,
+    RandomSelection,
+    SelectionSpec,
+    SingleSelection,
+    StudentUncertaintySelection,
+    TeacherConfidenceSelection,
+)
+from llkd.specs.students import (
+    EncoderSpec,
+    SingleStudent,
+    StaticSpec,
+    StudentChoice,
+    StudentSpec,
+    StudentTarget,
+    students_of,
+)
+from llkd.specs.teachers import FewShotTeacher, ProvidedTeacher, TeacherSpec
+from llkd.specs.training import MAX_EPOCHS, TrainingSpec
+
+__all__ = [
+    "MAX_EPOCHS",
+    "MAX_LABELS",
+    "MOST_CANDIDATES",
+    "OFFLINE_MODEL",
+    "AllSelection",
+    "AutoSelection",
+    "Candidate",
+    "ClassConfidenceSelection",
+    "DistillationSpec",
+    "EncoderSpec",
+    "FewShotTeacher",
+    "FreeMatchSelection",
+    "Label",
+    "LlkdSelection",
+    "ModelName",
+    "ProvidedTeacher",
+    "RandomSelection",
+    "SelectionSpec",
+    "SingleSelection",
+    "SingleStudent",
+    "Spec",
+    "StaticSpec",
+    "StudentChoice",
+    "StudentSpec",
+    "StudentTarget",
+    "StudentUncertaintySelection",
+    "TeacherConfidenceSelection",
+    "TeacherSpec",
+    "Text",
+    "TrainingSpec",
+    "label_key",
+    "students_of",
+]
