@@ -62,7 +62,7 @@ def make_job(session: Session, *, state: JobState = JobState.QUEUED, **given: An
     return job
 
 
-def make_stage(session: Session, job: JobRow, stage: Stage, **output: str | None) -> None:
+def make_stage(session: Session, job: JobRow, stage: Stage, **output: Any) -> None:
     """A stage that is done and left this."""
     session.add(
         JobStageRow(job_id=job.id, stage=stage.value, attempt=1, output=output, started_at=EPOCH)

@@ -72,7 +72,7 @@ class Checkpoints:
         )
         # The disk knows it, nobody else does: what a crash here leaves is swept later.
         self._job.faults.reach("train.checkpoint")
-        self._job.tell(CheckpointSaved({**pointer.to_json(), FINISHED: self.finished}))
+        self._job.tell(CheckpointSaved({**pointer.to_json(), FINISHED: list(self.finished)}))
         self._job.book.tell_sometimes(EventType.CHECKPOINT_SAVED, step=pointer.step)
         self._saved_at = time.monotonic()
 

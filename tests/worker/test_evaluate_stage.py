@@ -1,6 +1,7 @@
 """What is measured, and what is not for want of an answer."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,14 +25,14 @@ def workshop(sqlite_database: Database, tmp_path: Path, models_dir: Path) -> Wor
     return Workshop(sqlite_database, tmp_path / "var", models_dir)
 
 
-def evaluated(workshop: Workshop, *, cap_calls: int) -> Json:
+def evaluated(workshop: Workshop, *, cap_calls: int, **spec: Any) -> Json:
     """A job of 120 texts, measured on forty others."""
     dataset_id = add_dataset(workshop.database, workshop.data_dir, make_rows(120, gold=0))
     other = make_rows(40, gold=40, first=5000)
     add_distillation(
         workshop.database,
         dataset_id,
-        spec=make_spec(),
+        spec=make_spec(**spec),
         evaluation_dataset_id=add_dataset(workshop.database, workshop.data_dir, other),
         cap_calls=cap_calls,
     )
@@ -62,3 +63,14 @@ def test_a_teacher_that_was_asked_about_none_is_not_measured(workshop: Workshop)
     assert output["metrics"]["teacher_accuracy"] is None
     assert output["report"]["student"]["rows"] == 40
     assert output["report"]["student"]["teacher_agreement"] is None
+
+
+def test_every_candidate_is_measured_against_gold(workshop: Workshop) -> None:
+    """The one that is kept has the figure of the job."""
+    tiny = {"model": "local/tiny", "max_length": 16}
+    choice = {"candidates": [tiny, tiny | {"kind": "static"}]}
+    report = evaluated(workshop, cap_calls=1000, student=choice)["report"]
+    values = [each["value"] for each in report["candidates"]]
+    assert len(values) == 2
+    assert report["student"]["macro_f1"]["value"] in values
+    assert evaluated(workshop, cap_calls=1000)["report"]["candidates"] == []

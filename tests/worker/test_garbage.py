@@ -66,6 +66,33 @@ class TestCollecting:
         assert set(store.tree(model)) == {"weights", "card"}
         assert collector.collect() == 0
 
+    def test_all_that_a_job_under_way_may_still_keep_stays(
+        self, sqlite_database: Database, store: ArtifactStore, tmp_path: Path
+    ) -> None:
+        best, other, early = (
+            stored_tree(store, tmp_path / name, weights=name.encode())
+            for name in ("best", "other", "early")
+        )
+        dynamics = store.put_bytes(b"dynamics")
+        with sqlite_database.write() as session:
+            trained = make_job(session, state=JobState.RUNNING)
+            make_stage(
+                session,
+                trained,
+                Stage.TRAIN,
+                student=best,
+                candidates=[{"student": best}, {"student": other}],
+            )
+            checkpoint = {
+                "uri": "x",
+                "sha256": "y",
+                "step": 1,
+                "finished": [{"student": early, "dynamics": dynamics}],
+            }
+            make_job(session, state=JobState.RUNNING, checkpoint=checkpoint)
+        make_everything_old(store)
+        assert GarbageCollector(sqlite_database, store).collect() == 0
+
     def test_what_was_stored_today_may_still_get_its_row(
         self, sqlite_database: Database, store: ArtifactStore
     ) -> None:

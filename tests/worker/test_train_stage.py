@@ -8,13 +8,16 @@ import pytest
 import torch
 
 from core.db.session import Database
+from core.ids import JobId
 from core.lifecycle import Stage
 from llkd.errors import InsufficientLabelDiversity
+from llkd.serving_cost import ServingCost
 from tests.worker.corpus import add_dataset, add_distillation, add_models, make_rows, make_spec
 from tests.worker.workshop import Workshop
 from worker.faults import InjectedFault
 from worker.job import Job
 from worker.protocol import Advanced, CheckpointSaved, Json
+from worker.stages import train as stage
 from worker.stages.label import label
 from worker.stages.train import train
 from worker.stop_request import Released
@@ -167,6 +170,15 @@ class TestAuto:
         first = next(m for m in workshop.told if isinstance(m, Advanced) and "step" in m.detail)
         assert first.detail["step"] > steps
 
+    def test_what_is_finished_stands_in_the_jobs_row(self, workshop: Workshop) -> None:
+        """There the garbage collector sees it, however long the next candidate takes."""
+        add_job(workshop, self.rows(), selection=AUTO, training=SHORT)
+        job = workshop.claim()
+        output = run(job)
+        workshop.give_back(job)
+        finished = workshop.row(JobId(job.row.id)).checkpoint["finished"]  # type: ignore[index]
+        assert [each["student"] for each in finished] == [output["candidates"][0]["student"]]
+
     def test_progress_counts_all_candidates(self, workshop: Workshop) -> None:
         add_job(workshop, self.rows(), selection=AUTO, training=SHORT)
         job = workshop.claim()
@@ -199,3 +211,60 @@ class TestTooLittleToLearnFrom:
         add_job(workshop, rows)
         with pytest.raises(InsufficientLabelDiversity, match=r"billing: 53, account: 7"):
             run(workshop.claim())
+
+
+STATIC = {"kind": "static", "model": "local/tiny", "max_length": 16}
+ENCODER = {"kind": "encoder", "model": "local/tiny", "max_length": 16}
+
+
+class TestChoice:
+    def output(self, workshop: Workshop, **student: Any) -> Json:
+        choice = {"candidates": [ENCODER, STATIC]} | student
+        add_job(workshop, make_rows(800, gold=0), student=choice, training=SHORT)
+        return run(workshop.claim())
+
+    def test_each_student_is_trained_as_a_job_of_its_own_would_be(self, workshop: Workshop) -> None:
+        output = self.output(workshop)
+        alone = []
+        for student in (ENCODER, STATIC):
+            add_job(workshop, make_rows(800, gold=0), student=student, training=SHORT)
+            alone.append(run(workshop.claim()))
+        found = [(each["student"], each["held_out_score"]) for each in output["candidates"]]
+        assert found == [(each["student"], each["final_score"]) for each in alone]
+        assert [each["serving"] for each in alone] == [None, None]
+        assert all(each["serving"]["size_bytes"] > 0 for each in output["candidates"])
+        best = max(alone, key=lambda each: each["final_score"])
+        assert output["weights_sha256"] == best["weights_sha256"]
+
+    def test_of_none_fast_enough_the_fastest_is_kept(
+        self, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        costs = iter([ServingCost(6.0, 9.0, 90), ServingCost(0.1, 0.2, 30)])
+        monkeypatch.setattr(stage, "measure_serving", lambda *_, **__: next(costs))
+        output = self.output(workshop, target={"p95_ms": 0.1})
+        assert [each["holds_target"] for each in output["candidates"]] == [False, False]
+        assert [each["chosen"] for each in output["candidates"]] == [False, True]
+        assert output["asked"]["student"]["kind"] == "static"
+
+    def test_one_within_the_target_is_kept_however_good_the_other(
+        self, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        costs = iter([ServingCost(0.1, 0.2, 30), ServingCost(6.0, 9.0, 90)])
+        monkeypatch.setattr(stage, "measure_serving", lambda *_, **__: next(costs))
+        output = self.output(workshop, target={"p95_ms": 1.0})
+        assert [each["holds_target"] for each in output["candidates"]] == [True, False]
+        assert output["asked"]["student"]["kind"] == "encoder"
+
+    def test_a_broken_training_goes_on_bit_for_bit(self, workshop: Workshop) -> None:
+        expected = self.output(workshop)
+        choice = {"candidates": [ENCODER, STATIC]}
+        add_job(workshop, make_rows(800, gold=0), student=choice, training=SHORT)
+        steps = expected["candidates"][0]["steps"]
+        job = workshop.claim(environment=crash_at(3 * steps, attempt=1), checkpoint_seconds=0)
+        with pytest.raises(InjectedFault):
+            run(job)
+        workshop.give_back(job)
+        again = run(workshop.claim())
+        assert [each["student"] for each in again["candidates"]] == [
+            each["student"] for each in expected["candidates"]
+        ]

@@ -10,6 +10,7 @@ from core.db.session import Database
 from core.ids import DatasetId, TenantId, new_dataset_id, new_job_id
 from tests.app.jobs.parts import add_job, job_body
 
+STUDENTS = {"candidates": [{"kind": "static"}, {"kind": "encoder"}]}
 HUB = {"model": "owner/name", "revision": "0" * 40}
 AS_JSON = {"Content-Type": "application/json"}
 
@@ -55,6 +56,31 @@ BODIES: list[tuple[dict[str, Any], str, str]] = [
     ({"student": {"model": "x\0y/z"}}, "model-not-allowed", "/student/model"),
     ({"student": HUB | {"revision": "main"}}, "validation-error", "/student/revision"),
     ({"student": {"model": "minilm", "revision": "0" * 40}}, "model-not-allowed", "/student/model"),
+    ({"student": {"kind": "oracle"}}, "validation-error", "/student"),
+    ({"student": "minilm"}, "validation-error", "/student"),
+    ({"student": {"kind": "static", "trainable": "all"}}, "validation-error", "/student/trainable"),
+    ({"student": {"candidates": [{}]}}, "validation-error", "/student/candidates"),
+    ({"student": {"candidates": [{}, {}]}}, "validation-error", "/student/candidates"),
+    (
+        {"student": {"candidates": [{}, {"kind": "static", "max_length": 1}]}},
+        "validation-error",
+        "/student/candidates/1/max_length",
+    ),
+    (
+        {"student": {"candidates": [{}, {"model": "local/../x"}]}},
+        "model-not-allowed",
+        "/student/candidates/1/model",
+    ),
+    (
+        {"student": STUDENTS | {"target": {"p95_ms": 5, "device": "gpu"}}},
+        "validation-error",
+        "/student/target/device",
+    ),
+    (
+        {"student": STUDENTS | {"target": {"p95_ms": 0}}},
+        "validation-error",
+        "/student/target/p95_ms",
+    ),
     ({"teacher": {"kind": "few_shot", "model": ".."}}, "model-not-allowed", "/teacher/model"),
     ({"name": "Tickets"}, "validation-error", "/name"),
     ({"name": "a/b"}, "validation-error", "/name"),

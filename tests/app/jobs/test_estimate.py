@@ -78,6 +78,14 @@ class TestEstimate:
         assert steps(kind="llkd") == {"low": 5, "expected": 5, "high": 6}
         assert steps(kind="all") == {"low": 6, "expected": 6, "high": 6}
 
+    def test_steps_are_those_of_all_students(
+        self, client: TestClient, dataset_id: DatasetId
+    ) -> None:
+        training = {"epochs": 4, "batch_size": 10, "early_stopping": False}
+        one = job_body(dataset_id, training=training, selection={"kind": "all"})
+        choice = {"candidates": [{"kind": "static"}, {}, {"trainable": "all"}]}
+        assert _estimate(client, one | {"student": choice})["steps"]["expected"] == 48
+
     def test_time_is_told_once_a_job_alike_has_finished(
         self, client: TestClient, dataset_id: DatasetId, database: Database
     ) -> None:
@@ -96,6 +104,8 @@ class TestEstimate:
         assert told["basis"] == "2 finished jobs of 400 to 400 texts"
         other = job_body(dataset_id, student={"model": "o/n", "revision": "0" * 40})
         assert _estimate(client, other)["seconds"] is None
+        static = job_body(dataset_id, student={"kind": "static"})
+        assert _estimate(client, static)["seconds"] is None
 
 
 def _estimate(client: TestClient, body: dict[str, Any]) -> dict[str, Any]:

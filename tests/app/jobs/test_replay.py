@@ -86,6 +86,15 @@ class TestReplay:
         training = replay(client, base, student={"trainable": "all"})["request"]["training"]
         assert (training["learning_rate"], training["seed"]) == (2e-4, 7)
 
+    def test_several_students_learn_at_a_rate_of_their_own_each(
+        self, client: TestClient, base: Json
+    ) -> None:
+        student = {"candidates": [{"kind": "static"}, {}], "target": {"p95_ms": 10}}
+        request = replay(client, base, student=student)["request"]
+        assert request["training"]["learning_rate"] is None
+        assert [each["kind"] for each in request["student"]["candidates"]] == ["static", "encoder"]
+        assert request["student"]["target"] == {"p95_ms": 10.0, "device": "cpu"}
+
     def test_another_threshold_of_the_same_selection_trains_as_before(
         self, client: TestClient, base: Json
     ) -> None:

@@ -18,6 +18,7 @@ from core.label_files import UNASKED, LabelEntry, Role
 from core.lifecycle import Stage
 from tests.app.jobs.parts import (
     TRAIN_OUTPUT,
+    Json,
     add_job,
     answered,
     evaluate_output,
@@ -200,6 +201,38 @@ class TestReport:
             "unique_fraction": 0.5,
         }
         assert report["export"]["model_id"] == model.id
+
+    def test_students_stand_side_by_side(
+        self, client: TestClient, database: Database, artifacts: ArtifactStore
+    ) -> None:
+        common: Json = {"held_out_score": 0.9, "holds_target": True, "pareto": True, "seconds": 4.0}
+        common |= {"steps": 4, "gradient_samples": 28, "unique_samples": 18, "ended": "finished"}
+        serving = {"p50_ms": 0.1, "p95_ms": 0.2, "size_bytes": 30}
+        trained = [
+            common
+            | {
+                "student": digit * 64,
+                "asked": {"student": {"kind": kind}, "selection": {"kind": "llkd"}},
+                "chosen": kind == "static",
+                "serving": serving,
+            }
+            for digit, kind in (("1", "static"), ("2", "encoder"))
+        ]
+        job_id = add_job(database)
+        evaluated = evaluate_output(with_gold=True)
+        interval = {"value": 0.8, "low": 0.7, "high": 0.9}
+        evaluated["report"]["candidates"] = [interval, None]
+        outputs = {
+            Stage.LABEL: label_output(artifacts, []),
+            Stage.TRAIN: TRAIN_OUTPUT | {"candidates": trained},
+            Stage.EVALUATE: evaluated,
+        }
+        finish_stages(database, job_id, outputs)
+        told = client.get(f"/jobs/{job_id}/report").json()["candidates"]
+        assert [each["student"] for each in told] == [{"kind": "static"}, {"kind": "encoder"}]
+        assert [each["macro_f1"] for each in told] == [interval, None]
+        assert told[0]["serving"] == serving
+        assert (told[0]["chosen"], told[1]["chosen"]) == (True, False)
 
     def test_without_gold_nothing_is_claimed(
         self, client: TestClient, database: Database, artifacts: ArtifactStore

@@ -16,9 +16,10 @@ from llkd.export import EXPORTED_FILES, export_student
 from llkd.export_onnx import write_onnx
 from llkd.export_parity import PARITY_ROWS, TOLERANCE, check_parity, probe_texts
 from llkd.export_reference import saved_student
-from llkd.specs import Label
+from llkd.specs import Label, StaticSpec
 from llkd.students.encoder import EncoderClassifier
-from tests.llkd.export.conftest import TEXTS, make_card
+from tests.llkd.conftest import MakeStudent, learn
+from tests.llkd.export.conftest import MAX_LENGTH, TEXTS, Trained, make_card
 
 
 def digests(files: dict[str, Path]) -> dict[str, str]:
@@ -164,3 +165,16 @@ class TestSavedStudent:
         assert saved_student(trained.folder)(TEXTS) == pytest.approx(
             trained.answer(TEXTS), abs=1e-5
         )
+
+
+@pytest.mark.parametrize("make_student", [StaticSpec], indirect=True)
+class TestStatic:
+    def test_it_answers_as_the_student(self, make_student: MakeStudent, tmp_path: Path) -> None:
+        student = make_student(max_length=MAX_LENGTH)
+        learn(student, steps=60)
+        student.save_model(tmp_path / "trained")
+        trained = Trained(student, tmp_path / "trained")
+        exported = trained.export(tmp_path / "exported", student="static")
+        assert exported.parity.max_difference <= 1e-5
+        assert json.loads(exported.files["llkd.json"].read_text())["kind"] == "static"
+        assert "no word order" in exported.files["README.md"].read_text()
