@@ -14,7 +14,12 @@ from numpy.typing import NDArray
 
 from benchmarks.gold_folder import NotAFolderOfOurs, Task, read_task
 from llkd.base_models import ModelSource, locate
-from llkd.estimated_confidence import Used, choose_confidence, estimate_confidence
+from llkd.estimated_confidence import (
+    Used,
+    choose_confidence,
+    estimate_confidence,
+    read_confidence,
+)
 from llkd.priors import correct, estimate_prior, tell_the_prior
 from llkd.specs import OFFLINE_MODEL, DistillationSpec, FewShotTeacher, Label, label_key
 from llkd.teachers.factory import build_teacher
@@ -98,12 +103,8 @@ class Setting:
             return pool, "given"
         estimate = estimate_confidence(self.vectors[places], pool, seed=seed)
         used = choose_confidence(pool, estimate)
-        confidences = {
-            "given": pool.confidence,
-            "estimated": estimate.values,
-            "none": np.full(len(pool), np.nan),
-        }
-        return replace(pool, confidence=confidences[used]), used
+        confidence = read_confidence(used, pool.confidence, estimate.values)
+        return replace(pool, confidence=confidence), used
 
 
 def load_setting(

@@ -17,6 +17,7 @@ from llkd.estimated_confidence import (
     choose_confidence,
     estimate_confidence,
     fit_and_predict,
+    read_confidence,
 )
 from llkd.types import BoolArray, FloatArray, IntArray, Pool
 from llkd.uncertainty import normalized_entropy
@@ -175,7 +176,7 @@ class Buyer:
         used = choose_confidence(pool, self._estimate)
         if used == "none":
             return np.ones(len(candidates))
-        values = pool.confidence if used == "given" else self._estimate.values
+        values = read_confidence(used, pool.confidence, self._estimate.values)
         known = np.flatnonzero(~np.isnan(values))[-_MOST_NEIGHBOURS_AMONG:]
         near = min(_NEIGHBOURS, len(known))
         vectors = self._vectors[self._answered()[known]]

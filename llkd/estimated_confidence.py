@@ -16,7 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from llkd.types import FloatArray, IntArray, Pool
 
 Vectors = NDArray[np.float32] | NDArray[np.float64]
-Used = Literal["given", "estimated", "none"]
+Used = Literal["given", "estimated", "both", "none"]
 
 FOLDS = 5
 # Texts that one fold's model is fitted on at the most: more do not make it better.
@@ -91,15 +91,31 @@ def estimate_confidence(vectors: Vectors, pool: Pool, *, seed: int) -> Confidenc
 def choose_confidence(pool: Pool, estimate: ConfidenceEstimate) -> Used:
     """Which confidence a selection should read.
 
-    The given one, where it is known for most texts and its ranks within a class agree with
-    the estimated ones at least a little. Else the estimated one, where the cheap model has
-    skill. Else none: every sample then passes the teacher's gate.
+    The given one is worth reading where it is known for most texts and its ranks within a
+    class agree with the estimated ones at least a little; the estimated one where the cheap
+    model has skill. Where both are, both: a teacher and a model of its other answers err on
+    different texts. Where neither is, none: every sample then passes the teacher's gate.
     """
     known = float((~np.isnan(pool.confidence)).mean())
     agrees = estimate.agreement is not None and estimate.agreement >= LEAST_AGREEMENT
+    is_skilled = estimate.skill >= LEAST_SKILL
     if known > 0.5 and agrees:
-        return "given"
-    return "estimated" if estimate.skill >= LEAST_SKILL else "none"
+        return "both" if is_skilled else "given"
+    return "estimated" if is_skilled else "none"
+
+
+def read_confidence(used: Used, given: FloatArray, estimated: FloatArray) -> FloatArray:
+    """[N], what a selection reads: NaN where nothing is known.
+
+    Both are read as their mean; where a given one is not known, as the estimated one.
+    """
+    if used == "given":
+        return given
+    if used == "estimated":
+        return estimated
+    if used == "both":
+        return np.where(np.isnan(given), estimated, (given + estimated) / 2)
+    return np.full_like(given, np.nan)
 
 
 def fit_and_predict(

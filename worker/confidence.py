@@ -3,7 +3,12 @@
 import numpy as np
 
 from core.artifacts import ArtifactStore
-from llkd.estimated_confidence import ConfidenceEstimate, choose_confidence, estimate_confidence
+from llkd.estimated_confidence import (
+    ConfidenceEstimate,
+    choose_confidence,
+    estimate_confidence,
+    read_confidence,
+)
 from llkd.specs import FewShotTeacher
 from llkd.types import FloatArray, Pool
 from worker.embedding import embed_texts, find_encoder
@@ -52,13 +57,11 @@ def make_passport(job: Job, pool: Pool) -> Json:
 def confidence_of(artifacts: ArtifactStore, given: FloatArray, label_output: Json) -> FloatArray:
     """[N], what the passport says to read of a pool with these given confidences."""
     used = label_output.get("confidence", {}).get("used", GIVEN)
-    if used == GIVEN:
+    estimate = load_estimate(artifacts, label_output)
+    if estimate is None:
+        assert used == GIVEN, "what was chosen was stored"
         return given
-    if used == ESTIMATED:
-        estimate = load_estimate(artifacts, label_output)
-        assert estimate is not None, "what was chosen was stored"
-        return estimate.values
-    return np.full_like(given, np.nan)
+    return read_confidence(used, given, estimate.values)
 
 
 def load_estimate(artifacts: ArtifactStore, label_output: Json) -> ConfidenceEstimate | None:

@@ -24,9 +24,9 @@ class ConfidenceReport(Told):
     """Where the confidences of the pseudo-labels come from, and what they are worth."""
 
     source: str = Field(description="Of the teacher's own.", examples=["provided"])
-    used: Literal["given", "estimated", "none"] = Field(
-        description="Which ones the selection read; with none, every sample passes its teacher "
-        "gate.",
+    used: Literal["given", "estimated", "both", "none"] = Field(
+        description="Which ones the selection read: of both, the mean; with none, every sample "
+        "passes its teacher gate.",
         examples=["given"],
     )
     known: int | None = Field(description="Texts whose own one is known.", examples=[3000])

@@ -80,8 +80,8 @@ class DistillationSpec(Spec):
     confidence: Literal["auto", "given", "estimated"] = Field(
         default="auto",
         description="Which confidence of the pseudo-labels counts: the teacher's own; one that a "
-        "cheap model estimates from the pool; or, by default, the teacher's where it is known "
-        "and tells something, else the estimated one where that does, else none.",
+        "cheap model estimates from the pool; or, by default, the mean of those of the two that "
+        "tell something, if any does. A few-shot teacher's is taken as it is.",
     )
     prior: Literal["auto", "given", "estimated"] = Field(
         default="auto",

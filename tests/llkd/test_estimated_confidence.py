@@ -2,11 +2,14 @@
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from llkd.estimated_confidence import (
     ConfidenceEstimate,
+    Used,
     choose_confidence,
     estimate_confidence,
+    read_confidence,
 )
 from llkd.types import FloatArray, IntArray, Pool
 
@@ -105,8 +108,9 @@ class TestChoose:
             pool, ConfidenceEstimate(np.ones(10), pool.labels, np.ones(10), skill, agreement)
         )
 
-    def test_what_agrees_is_taken_as_it_is(self) -> None:
-        assert self.choose(0.8, skill=0.9, agreement=0.1) == "given"
+    def test_what_agrees_is_taken_with_an_estimate_that_has_skill(self) -> None:
+        assert self.choose(0.8, skill=0.3, agreement=0.1) == "both"
+        assert self.choose(0.8, skill=0.29, agreement=0.1) == "given"
 
     def test_noise_gives_way_to_an_estimate_with_skill(self) -> None:
         assert self.choose(0.8, skill=0.3, agreement=0.05) == "estimated"
@@ -116,3 +120,32 @@ class TestChoose:
         assert self.choose(float("nan"), skill=0.5, agreement=None) == "estimated"
         assert self.choose(1.0, skill=0.5, agreement=None) == "estimated"
         assert self.choose(1.0, skill=0.0, agreement=None) == "none"
+
+
+class TestRead:
+    given = np.array([0.9, 0.4, np.nan])
+    estimated = np.array([0.5, 0.8, 0.3])
+
+    @pytest.mark.parametrize(
+        ("used", "expected"),
+        [
+            ("given", [0.9, 0.4, np.nan]),
+            ("estimated", [0.5, 0.8, 0.3]),
+            ("both", [0.7, 0.6, 0.3]),
+            ("none", [np.nan] * 3),
+        ],
+    )
+    def test_it_is_what_was_chosen(self, used: Used, expected: list[float]) -> None:
+        found = read_confidence(used, self.given, self.estimated)
+        assert found == pytest.approx(np.array(expected), nan_ok=True)
+
+    def test_both_tell_right_from_wrong_better_than_either(self) -> None:
+        """A teacher and a model of its other answers err on different texts."""
+        generator = np.random.default_rng(0)
+        right = generator.random(4000) < 0.7
+        given, estimated = (
+            np.clip(0.5 + 0.15 * right + generator.normal(0, 0.2, 4000), 0, 1) for _ in range(2)
+        )
+        both = read_confidence("both", given, estimated)
+        scores = [roc_auc_score(right, values) for values in (given, estimated, both)]
+        assert scores[2] > max(scores[:2]) + 0.05

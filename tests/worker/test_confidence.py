@@ -9,8 +9,10 @@ import pytest
 from core.db.base import EPOCH
 from core.db.session import Database
 from core.lifecycle import Stage
-from tests.worker.corpus import add_dataset, add_distillation, make_rows, make_spec
+from tests.llkd.tiny_bert import CLASS_WORDS
+from tests.worker.corpus import LABELS, add_dataset, add_distillation, make_rows, make_spec
 from tests.worker.workshop import Workshop
+from worker.confidence import load_estimate
 from worker.job import Job
 from worker.pool import load_pool
 from worker.protocol import Json
@@ -66,6 +68,23 @@ class TestPassport:
         }
         confidence = load_pool(job, {Stage.LABEL: output}).confidence
         assert confidence.tolist() == [row["teacher_confidence"] for row in rows]
+
+    def test_what_the_teacher_says_and_what_is_estimated_are_read_together(
+        self, workshop: Workshop
+    ) -> None:
+        rows = make_rows(240, gold=0)
+        for row in rows:
+            # Surer where it is right: a telling word and its label then agree.
+            index = LABELS.index(row["teacher_label"])
+            is_right = row["text"].split()[0] in CLASS_WORDS[index]
+            row["teacher_confidence"] *= 1.0 if is_right else 0.5
+        job, output = labelled(workshop, rows, confidence="auto")
+        assert output["confidence"]["used"] == "both"
+        estimate = load_estimate(job.artifacts, output)
+        assert estimate is not None
+        given = np.array([row["teacher_confidence"] for row in rows])
+        confidence = load_pool(job, {Stage.LABEL: output}).confidence
+        assert confidence == pytest.approx((given + estimate.values) / 2)
 
     def test_too_few_texts_are_left_as_they_are(self, workshop: Workshop) -> None:
         _, output = labelled(workshop, hard_labels(49), confidence="estimated")
