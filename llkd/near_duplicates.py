@@ -18,8 +18,10 @@ _MOST_SEQUENCES = 200_000
 _ROWS_AT_ONCE = 64
 # Of a text only so many characters are compared.
 _COMPARED_CHARACTERS = 2_000
-# Texts that one doubted text is compared with at the most.
+# Texts that one doubted text is compared with at the most, and characters of them in all:
+# memory grows with these, to about 0.7 GiB.
 _MOST_COMPARED = 50_000
+_MOST_CHARACTERS = 20_000_000
 
 
 @dataclass(frozen=True)
@@ -44,9 +46,10 @@ def contradictions(pool: Pool, doubtful: IntArray, *, seed: int) -> list[Contrad
 
     Args:
         doubtful: places of the texts to look up.
-        seed: chooses what is compared with, in pools of more than 50,000 texts.
+        seed: chooses what is compared with, in pools of more than 50,000 texts or twenty
+            million characters.
     """
-    compared = _compared(len(pool), doubtful, seed=seed)
+    compared = _compared(pool.texts, doubtful, seed=seed)
     if not len(doubtful) or len(compared) < 2:
         return []
     vectors = _vectors([pool.texts[place] for place in compared])
@@ -62,11 +65,12 @@ def contradictions(pool: Pool, doubtful: IntArray, *, seed: int) -> list[Contrad
     return sorted(found.values(), key=lambda each: (-each.similarity, each.first))
 
 
-def _compared(size: int, doubtful: IntArray, *, seed: int) -> IntArray:
-    if size <= _MOST_COMPARED:
-        return np.arange(size)
-    some = np.random.default_rng(seed).permutation(size)[:_MOST_COMPARED]
-    return np.union1d(some, doubtful)
+def _compared(texts: Sequence[str], doubtful: IntArray, *, seed: int) -> IntArray:
+    """Places, in order: those to look up, and as many others by lot as there is room for."""
+    lengths = np.array([min(len(text), _COMPARED_CHARACTERS) for text in texts])
+    order = np.random.default_rng(seed).permutation(len(texts))[:_MOST_COMPARED]
+    fit = np.cumsum(lengths[order]) <= _MOST_CHARACTERS
+    return np.union1d(order[fit], doubtful)
 
 
 def _vectors(texts: Sequence[str]) -> Any | None:

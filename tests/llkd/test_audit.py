@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from llkd import near_duplicates
 from llkd.audit import judge, overlapping_labels
 from llkd.dynamics import Dynamics
 from llkd.estimated_confidence import ConfidenceEstimate
@@ -123,6 +124,16 @@ class TestContradictions:
     def test_only_doubtful_texts_are_looked_up(self, doubtful: list[int]) -> None:
         places = np.array(doubtful, dtype=np.int64)
         assert contradictions(self.pool([0, 1, 2, 2, 1]), places, seed=1) == []
+
+    @pytest.mark.parametrize("limit", ["_MOST_COMPARED", "_MOST_CHARACTERS"])
+    def test_beyond_what_is_compared_doubtful_texts_still_are(
+        self, monkeypatch: pytest.MonkeyPatch, limit: str
+    ) -> None:
+        monkeypatch.setattr(near_duplicates, limit, 0)
+        pool = self.pool([0, 1, 2, 2, 1])
+        assert contradictions(pool, np.array([0, 3]), seed=1) == []
+        (found,) = contradictions(pool, np.array([0, 1]), seed=1)
+        assert {found.first, found.second} == {0, 1}
 
     def test_texts_of_nothing_have_no_likeness(self) -> None:
         pool = Pool(["!", "?"], np.array([0, 1]), np.full(2, 0.5), 2)
