@@ -96,15 +96,15 @@ class StaticClassifier(Network):
 def _starting_vectors(encoder: EncoderClassifier, folder: Path, device: torch.device) -> Tensor:
     """[V, D]: what the encoder makes of each token alone, centred, in as few directions, of
     length 1 on average."""
-    vectors = _read_vocabulary(encoder, folder, device).double()
+    vectors = _read_vocabulary(encoder, folder, device)
     vectors -= vectors.mean(dim=0)
-    _, directions = torch.linalg.eigh(vectors.T @ vectors)
-    vectors = vectors @ directions[:, -DIMENSIONS:]
-    found: Tensor = vectors / vectors.norm(dim=1).mean()
-    return found.float()
+    _, directions = torch.linalg.eigh((vectors.T @ vectors).double())
+    kept = vectors @ directions[:, -DIMENSIONS:].float()
+    found: Tensor = kept / kept.norm(dim=1).mean()
+    return found
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def _read_vocabulary(encoder: EncoderClassifier, folder: Path, device: torch.device) -> Tensor:
     """[V, H], the mean of the last hidden states over a token within the tokenizer's frame."""
     encoder.to(device).eval()
