@@ -12,7 +12,7 @@ from llkd.base_models import ModelSource
 from llkd.buying import Buyer
 from llkd.distiller import distill
 from llkd.held_out import held_out_score, split_held_out
-from llkd.selection.factory import build_selector
+from llkd.selection.factory import build_selector, fit_to_pool
 from llkd.specs import (
     AllSelection,
     Candidate,
@@ -143,23 +143,23 @@ def run_strategy(
     """Train a student and let it answer the test texts."""
     recipe = STRATEGIES[name](runs)
     asked = {**recipe.training.model_dump(), "seed": seed, "device": "cpu", **overrides}
-    candidate = Candidate(
-        student=student_spec,
-        selection=recipe.selection,
-        training=TrainingSpec.model_validate(asked),
-    )
     # Of this process's own core: what else the machine does is not counted.
     started = time.process_time()
     places, by_lot = _asked_about(recipe, setting, seed=seed)
     pool, used = setting.answered(places, by_lot=by_lot, seed=seed)
     learned, held_out = split_held_out(pool, seed=seed)
+    candidate = Candidate(
+        student=student_spec,
+        selection=fit_to_pool(recipe.selection, learned),
+        training=TrainingSpec.model_validate(asked),
+    )
     student = build_student(
         candidate.student,
         candidate.training,
         class_count=pool.class_count,
         source=ModelSource(),
     )
-    selector = build_selector(recipe.selection, pool=learned, seed=seed)
+    selector = build_selector(candidate.selection, pool=learned, seed=seed)
     plan = TrainingPlan.of(candidate, pool_size=len(learned))
     *_, last = distill(student, learned, selector, plan=plan, held_out=held_out)
     seconds = time.process_time() - started

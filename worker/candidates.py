@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from llkd.right_size import Trial, choose, holds, pareto_front
+from llkd.selection.factory import fit_to_pool
 from llkd.specs import Candidate, DistillationSpec, StudentChoice
 from llkd.training_plan import TrainingPlan
 from llkd.types import Pool
@@ -29,10 +30,14 @@ class Planned:
 
 
 def plan_candidates(spec: DistillationSpec, pool: Pool) -> list[Planned]:
-    """All that are trained, in their order."""
+    """All that are trained, in their order; those that come to the same are one."""
+    fitted = [
+        each.model_copy(update={"selection": fit_to_pool(each.selection, pool)})
+        for each in spec.candidates()
+    ]
     found: list[Planned] = []
     before = 0
-    for candidate in spec.candidates():
+    for candidate in dict.fromkeys(fitted):
         plan = TrainingPlan.of(candidate, pool_size=len(pool))
         batches = plan.epochs * plan.batches_an_epoch(pool)
         found.append(Planned(candidate, plan, batches=batches, before=before))

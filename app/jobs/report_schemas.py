@@ -144,7 +144,9 @@ class TrainingReport(Told):
 
 class SelectionReport(Told):
     kind: str = Field(
-        description="As in the request; of `auto`, the one that was chosen.", examples=["llkd"]
+        description="As in the request; of `auto`, the one that was chosen; `all` in place of "
+        "`llkd` where no confidence tells anything.",
+        examples=["llkd"],
     )
     seen: int = Field(description="Texts decided on, repeats included.", examples=[9600])
     kept: int = Field(description="Those kept, repeats included.", examples=[3104])
@@ -166,7 +168,10 @@ class CandidateReport(Told):
     """One student of those that were trained on the same answers."""
 
     student: Json = Field(description="As asked.", examples=[{"kind": "static"}])
-    selection: Json = Field(description="As asked.", examples=[{"kind": "llkd"}])
+    selection: Json = Field(
+        description="As asked; `all` in place of `llkd` where no confidence tells anything.",
+        examples=[{"kind": "llkd"}],
+    )
     chosen: bool = Field(description="Whether it is the job's model.", examples=[True])
     holds_target: bool | None = Field(
         description="Whether it is within the target; null without one.", examples=[True]

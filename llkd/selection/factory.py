@@ -2,6 +2,8 @@
 
 from typing import assert_never
 
+import numpy as np
+
 from llkd.selection.adaptive_gates import DualGate, StudentGate, TeacherGate
 from llkd.selection.base import Selector
 from llkd.selection.class_confidence import ClassConfidence
@@ -19,6 +21,17 @@ from llkd.specs import (
     TeacherConfidenceSelection,
 )
 from llkd.types import Pool
+
+
+def fit_to_pool(spec: SingleSelection, pool: Pool) -> SingleSelection:
+    """The selection that is trained with on this pool: the one asked for, or `all`.
+
+    Where no confidence of any text is known, LLKD is its student gate alone, which asks
+    for the very texts that the teacher got wrong: training on everything is better then.
+    """
+    if isinstance(spec, LlkdSelection) and bool(np.isnan(pool.confidence).all()):
+        return AllSelection()
+    return spec
 
 
 def build_selector(spec: SingleSelection, *, pool: Pool, seed: int) -> Selector:

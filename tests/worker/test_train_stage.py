@@ -213,6 +213,15 @@ class TestTooLittleToLearnFrom:
             run(workshop.claim())
 
 
+def test_without_any_confidence_llkd_is_all_and_is_trained_once(workshop: Workshop) -> None:
+    rows = [row | {"teacher_confidence": None} for row in make_rows(120, gold=0)]
+    add_job(workshop, rows, selection=AUTO)
+    output = run(workshop.claim())
+    assert output["selection"]["kind"] == "all"
+    assert output["candidates"] is None
+    assert output["counters"]["kept"] == output["counters"]["seen"]
+
+
 STATIC = {"kind": "static", "model": "local/tiny", "max_length": 16}
 ENCODER = {"kind": "encoder", "model": "local/tiny", "max_length": 16}
 

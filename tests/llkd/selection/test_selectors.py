@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from llkd.selection.base import Batch, Selector
-from llkd.selection.factory import build_selector
+from llkd.selection.factory import build_selector, fit_to_pool
 from llkd.specs import (
     AllSelection,
     ClassConfidenceSelection,
@@ -276,3 +276,22 @@ class TestNeedsUncertainty:
         self, spec: SingleSelection, needs: bool
     ) -> None:
         assert build(spec).needs_uncertainty is needs
+
+
+class TestFitToPool:
+    def pool(self, *confidence: float) -> Pool:
+        size = len(confidence)
+        return Pool(["text"] * size, np.zeros(size, dtype=np.int64), np.array(confidence), 2)
+
+    def test_llkd_that_knows_no_confidence_is_all(self) -> None:
+        lazy = LlkdSelection(labeling="lazy")
+        for asked in (LlkdSelection(), lazy):
+            assert fit_to_pool(asked, self.pool(np.nan, np.nan)) == AllSelection()
+
+    def test_with_any_confidence_it_is_what_was_asked(self) -> None:
+        asked = LlkdSelection(momentum=0.9)
+        assert fit_to_pool(asked, self.pool(np.nan, 0.8)) == asked
+
+    def test_a_student_gate_that_was_asked_for_stays(self) -> None:
+        asked = StudentUncertaintySelection()
+        assert fit_to_pool(asked, self.pool(np.nan)) == asked
