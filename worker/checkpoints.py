@@ -14,7 +14,7 @@ from worker.job import Job
 from worker.protocol import CheckpointSaved, Json
 
 # Beside the pointer in the job's row: the garbage collector reads it there, too.
-FINISHED = "finished"
+_DONE = "finished"
 
 log = structlog.get_logger(__name__)
 
@@ -39,7 +39,7 @@ class Checkpoints:
         published = job.row.checkpoint
         if published is not None:
             self._published = CheckpointPointer.from_json(published)
-            self.finished = list(published.get(FINISHED, ()))
+            self.finished = list(published.get(_DONE, ()))
         self._sweep(keep=None if published is None else published["uri"])
 
     def resume(self, student: Student) -> TrainingState | None:
@@ -72,7 +72,7 @@ class Checkpoints:
         )
         # The disk knows it, nobody else does: what a crash here leaves is swept later.
         self._job.faults.reach("train.checkpoint")
-        self._job.tell(CheckpointSaved({**pointer.to_json(), FINISHED: list(self.finished)}))
+        self._job.tell(CheckpointSaved({**pointer.to_json(), _DONE: list(self.finished)}))
         self._job.book.tell_sometimes(EventType.CHECKPOINT_SAVED, step=pointer.step)
         self._saved_at = time.monotonic()
 
