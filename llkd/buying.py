@@ -17,7 +17,6 @@ from llkd.estimated_confidence import (
     choose_confidence,
     estimate_confidence,
     fit_and_predict,
-    read_confidence,
 )
 from llkd.types import BoolArray, FloatArray, IntArray, Pool
 from llkd.uncertainty import normalized_entropy
@@ -176,7 +175,9 @@ class Buyer:
         used = choose_confidence(pool, self._estimate)
         if used == "none":
             return np.ones(len(candidates))
-        values = read_confidence(used, pool.confidence, self._estimate.values)
+        # Of both, the teacher's: the estimated one is low where the cheap student is unsure,
+        # which is just what the other gate asks for.
+        values = self._estimate.values if used == "estimated" else pool.confidence
         known = np.flatnonzero(~np.isnan(values))[-_MOST_NEIGHBOURS_AMONG:]
         near = min(_NEIGHBOURS, len(known))
         vectors = self._vectors[self._answered()[known]]

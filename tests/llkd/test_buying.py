@@ -92,7 +92,7 @@ class TestChoice:
         confidence = np.where(reliable, 0.9, 0.4) + generator.uniform(0, 0.05, 3000)
         buyer = Buyer(vectors, class_count=CLASSES, seed=1)
         chosen = np.concatenate(shop(buyer, said, confidence, rounds=14)[-4:])
-        assert reliable[chosen].mean() > 0.65
+        assert reliable[chosen].mean() > 0.7
         assert hard[chosen][reliable[chosen]].mean() > 0.45
 
     @pytest.mark.parametrize("label", [0, -1])
