@@ -13,13 +13,14 @@ from core.db.tables import ModelRow
 from core.lifecycle import Stage
 from llkd.evaluation import EvaluationReport
 from llkd.export import Exported, export_student
+from llkd.export_reference import saved_student
 from llkd.model_card import ModelCard
 from worker.candidates import chosen_of
 from worker.durability import durably
 from worker.job import Job
 from worker.pool import load_pool
 from worker.protocol import Json
-from worker.trained import load_trained, unpacked
+from worker.trained import unpacked
 
 # The parity gate picks its probes by length among this many; it needs no more choice.
 PROBED_TEXTS = 4096
@@ -38,13 +39,13 @@ def export(job: Job, outputs: Mapping[Stage, Json]) -> Json:
         unpacked(job.artifacts, trained_tree) as trained,
         tempfile.TemporaryDirectory() as name,
     ):
-        student = load_trained(trained, job.spec.training)
         exported = export_student(
             trained,
             Path(name) / "model",
             card=_card(job, outputs),
             texts=texts,
-            reference=lambda probes: student.predict(probes).probabilities,
+            # A student on a GPU answers in bfloat16; what it learnt is compared exactly.
+            reference=saved_student(trained),
         )
         sizes = {file: path.stat().st_size for file, path in exported.files.items()}
         artifact = job.artifacts.put_tree(Path(name) / "model")
