@@ -28,6 +28,9 @@ class EncoderClassifier(Network):
     """
 
     kind = "encoder"
+    # At the pace of the pretrained layers a head of many classes is far from done when a
+    # budget of a hundred steps is.
+    head_pace = 10.0
 
     def __init__(self, backbone: PreTrainedModel, *, class_count: int) -> None:
         super().__init__()

@@ -22,10 +22,12 @@ class Network(nn.Module, ABC):
 
     Attributes:
         kind: as in the student's spec.
+        head_pace: how many times as fast as the other layers the head learns.
         head: the last layer, to K logits.
     """
 
     kind: ClassVar[str]
+    head_pace: ClassVar[float] = 1.0
     head: nn.Linear
 
     @property

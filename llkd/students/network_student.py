@@ -19,7 +19,7 @@ from llkd.students.network import (
     put_learned_weights,
     weights_of,
 )
-from llkd.students.optimizer import build_optimizer
+from llkd.students.optimizer import PACE, build_optimizer
 from llkd.students.training_files import RandomState, digest_of, read_training, write_training
 from llkd.tokens import TextReader, TokenRows
 from llkd.types import Classified, FloatArray, IntArray
@@ -99,7 +99,7 @@ class NetworkStudent:
                 f"learning rate (now {learning_rate:g})"
             )
         for group in self._optimizer.param_groups:
-            group["lr"] = learning_rate
+            group["lr"] = learning_rate * group[PACE]
         self._optimizer.step()
         self._averaged.follow()
         return learned

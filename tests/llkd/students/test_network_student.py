@@ -21,6 +21,10 @@ OF_EVERY_KIND = pytest.mark.parametrize(
 )
 
 
+def weights(student: network_student.NetworkStudent) -> dict[str, torch.Tensor]:
+    return {name: each for name, each in student._model.named_parameters() if each.requires_grad}
+
+
 @OF_EVERY_KIND
 class TestPredict:
     def test_one_distribution_a_text(self, make_student: MakeStudent) -> None:
@@ -114,11 +118,26 @@ class TestUpdate:
         assert student.weights_sha256() == before
 
     def test_biases_and_normalisations_do_not_decay(self, make_student: MakeStudent) -> None:
-        decaying, steady = make_student()._optimizer.param_groups
-        assert decaying["weight_decay"] > 0
-        assert steady["weight_decay"] == 0
-        assert all(each.ndim >= 2 for each in decaying["params"])
-        assert all(each.ndim < 2 for each in steady["params"])
+        student = make_student()
+        groups = student._optimizer.param_groups
+        for group in groups:
+            assert all((each.ndim >= 2) == (group["weight_decay"] > 0) for each in group["params"])
+        moved = [each for group in groups for each in group["params"]]
+        assert len(moved) == len(weights(student))
+
+    def test_the_head_learns_at_its_own_pace(self, make_student: MakeStudent) -> None:
+        """The first step of Adam moves each weight by the rate, whatever its gradient."""
+        student = make_student()
+        before = {name: each.detach().clone() for name, each in weights(student).items()}
+        learn(student, steps=1)
+        moved = {
+            name: float((each.detach() - before[name]).abs().max())
+            for name, each in weights(student).items()
+        }
+        pace = student._model.head_pace
+        assert moved.pop("head.weight") == pytest.approx(pace * 1e-3, rel=0.02)
+        assert moved.pop("head.bias") == pytest.approx(pace * 1e-3, rel=0.02)
+        assert max(moved.values()) == pytest.approx(1e-3, rel=0.02)
 
 
 @OF_EVERY_KIND
