@@ -78,8 +78,13 @@ class Setting:
     test_gold: IntArray
 
     def with_test(self, count: int) -> "Setting":
-        """The same with its first test texts alone."""
-        return replace(self, test_texts=self.test_texts[:count], test_gold=self.test_gold[:count])
+        """The same with so many of its test texts: by lot, for a file may be sorted by label."""
+        drawn = np.sort(np.random.default_rng(0).permutation(len(self.test_texts))[:count])
+        return replace(
+            self,
+            test_texts=tuple(self.test_texts[place] for place in drawn),
+            test_gold=self.test_gold[drawn],
+        )
 
     def answered(self, places: IntArray, *, by_lot: IntArray, seed: int) -> tuple[Pool, Used]:
         """The pool as it is when these texts alone were asked about.

@@ -207,6 +207,15 @@ class TestLoadSetting:
         assert (setting.pool.labels == setting.gold).mean() == pytest.approx(39 / 40)
         assert np.isnan(setting.pool.confidence).sum() == 1
 
+    def test_of_a_sorted_test_file_some_texts_are_of_every_class(self, tmp_path: Path) -> None:
+        """Macro-F1 over the first rows alone would count all other classes as missed."""
+        setting = load_setting(make_folder(tmp_path), PROVIDED, split="test", seed=1, limit=None)
+        some = setting.with_test(6)
+        assert len(some.test_texts) == len(some.test_gold) == 6
+        assert set(some.test_gold.tolist()) == {0, 1}
+        gold_of = dict(zip(setting.test_texts, setting.test_gold.tolist(), strict=True))
+        assert [gold_of[text] for text in some.test_texts] == some.test_gold.tolist()
+
     def test_a_label_that_is_not_declared_is_told(self, tmp_path: Path) -> None:
         folder = make_folder(tmp_path)
         _write(folder, [{"text": "x", "label": "c", "confidence": 1.0}])
