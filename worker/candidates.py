@@ -11,7 +11,7 @@ from llkd.types import Pool
 from worker.protocol import Json
 
 # Of what a finished candidate left, what is told of it beside what it was.
-_TOLD = ("student", "asked", "ended", "seconds", "serving")
+_TOLD = ("student", "candidate", "ended", "seconds", "serving")
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,8 @@ def keep_best(finished: Sequence[Json], spec: DistillationSpec) -> Json:
 def chosen_of(output: Json, spec: DistillationSpec) -> Candidate:
     """The candidate that the train stage kept."""
     # Jobs of the first releases trained one, and did not say which.
-    asked = output.get("asked")
-    return spec.candidates()[0] if asked is None else Candidate.model_validate(asked)
+    trained = output.get("candidate")
+    return spec.candidates()[0] if trained is None else Candidate.model_validate(trained)
 
 
 def _trial(output: Json) -> Trial:

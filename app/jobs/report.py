@@ -119,7 +119,7 @@ def _selection(asked: str, output: Json) -> SelectionReport:
     counters = output["counters"]
     return SelectionReport(
         # Students of the first release had the selection that was asked for.
-        kind=output.get("selection", {}).get("kind", asked),
+        kind=output["candidate"]["selection"]["kind"] if "candidate" in output else asked,
         seen=counters["seen"],
         kept=counters["kept"],
         kept_fraction=round(counters["kept"] / max(1, counters["seen"]), 4),
@@ -135,7 +135,7 @@ def _candidates(done: Mapping[Stage, JobStageRow]) -> list[CandidateReport] | No
     return [
         CandidateReport.model_validate(
             {name: each[name] for name in CandidateReport.model_fields if name in each}
-            | {part: each["asked"][part] for part in ("student", "selection")}
+            | {part: each["candidate"][part] for part in ("student", "selection")}
             | {"macro_f1": macro_f1}
         )
         for each, macro_f1 in zip(trained, measured, strict=True)

@@ -33,8 +33,8 @@ class EncoderSpec(Spec):
 
 
 class StaticSpec(Spec):
-    """One vector a token, taken from an encoder once, and a small network on their mean: a
-    hundred times faster than the encoder on a CPU, and blind to the order of the words."""
+    """One vector a token, taken from an encoder once, and a small network on their mean: tens
+    of times faster than the encoder on a CPU, and blind to the order of the words."""
 
     kind: Literal["static"] = "static"
     model: ModelName = OFFLINE_MODEL

@@ -15,10 +15,6 @@ from llkd.errors import ModelNotAllowed
 from llkd.model_folder import CONFIG
 from llkd.students.network import DESCRIPTION, WEIGHTS, Network
 
-# The spread of a fresh head: BERT's own, small enough that the first predictions are
-# close to uniform and every text counts as uncertain.
-HEAD_SPREAD = 0.02
-
 
 class EncoderClassifier(Network):
     """A pretrained encoder, mean pooling, dropout, and one linear layer.
@@ -69,9 +65,7 @@ class EncoderClassifier(Network):
                 f"{len(missing)} missing, {len(loading['mismatched_keys'])} of another shape"
             )
         model = cls(backbone, class_count=class_count)
-        generator = torch.Generator().manual_seed(seed)
-        nn.init.normal_(model.head.weight, std=HEAD_SPREAD, generator=generator)
-        nn.init.zeros_(model.head.bias)
+        model.begin_head(seed=seed)
         return model
 
     @classmethod

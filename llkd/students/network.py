@@ -16,6 +16,10 @@ WEIGHTS = "model.safetensors"
 # What a folder of ours says of itself beside the base model's own config.json.
 DESCRIPTION = "llkd.json"
 
+# The spread of a fresh head: BERT's own, small enough that the first predictions are
+# close to uniform and every text counts as uncertain.
+_HEAD_SPREAD = 0.02
+
 
 class Network(nn.Module, ABC):
     """Token ids to logits, saved as a folder that says how to read it back.
@@ -33,6 +37,12 @@ class Network(nn.Module, ABC):
     @property
     def class_count(self) -> int:
         return self.head.out_features
+
+    def begin_head(self, *, seed: int) -> None:
+        """Give the head its first weights, by the seed alone: equal seeds, equal students."""
+        generator = torch.Generator().manual_seed(seed)
+        nn.init.normal_(self.head.weight, std=_HEAD_SPREAD, generator=generator)
+        nn.init.zeros_(self.head.bias)
 
     @abstractmethod
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:

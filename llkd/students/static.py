@@ -16,7 +16,7 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from llkd.model_folder import CONFIG, TOKENIZER
-from llkd.students.encoder import HEAD_SPREAD, EncoderClassifier
+from llkd.students.encoder import EncoderClassifier
 from llkd.students.network import WEIGHTS, Network
 
 # Directions of the encoder's vectors that are kept, those of the greatest variance.
@@ -59,9 +59,7 @@ class StaticClassifier(Network):
         """
         encoder = EncoderClassifier.from_base(folder, class_count=class_count, seed=seed)
         model = cls(_starting_vectors(encoder, folder, device), class_count=class_count)
-        generator = torch.Generator().manual_seed(seed)
-        nn.init.normal_(model.head.weight, std=HEAD_SPREAD, generator=generator)
-        nn.init.zeros_(model.head.bias)
+        model.begin_head(seed=seed)
         return model
 
     @classmethod

@@ -147,7 +147,7 @@ class TestAuto:
         assert [tried["held_out_score"] for tried in auto["candidates"]] == scores
         best = scores.index(max(scores))
         assert auto["weights_sha256"] == alone[best]["weights_sha256"]
-        assert auto["selection"]["kind"] == TRIED[best]["kind"]
+        assert auto["candidate"]["selection"]["kind"] == TRIED[best]["kind"]
         assert [tried["chosen"] for tried in auto["candidates"]] == [best == 0, best == 1]
         assert alone[0]["candidates"] is None
 
@@ -217,7 +217,7 @@ def test_without_any_confidence_llkd_is_all_and_is_trained_once(workshop: Worksh
     rows = [row | {"teacher_confidence": None} for row in make_rows(120, gold=0)]
     add_job(workshop, rows, selection=AUTO)
     output = run(workshop.claim())
-    assert output["selection"]["kind"] == "all"
+    assert output["candidate"]["selection"]["kind"] == "all"
     assert output["candidates"] is None
     assert output["counters"]["kept"] == output["counters"]["seen"]
 
@@ -253,7 +253,7 @@ class TestChoice:
         output = self.output(workshop, target={"p95_ms": 0.1})
         assert [each["holds_target"] for each in output["candidates"]] == [False, False]
         assert [each["chosen"] for each in output["candidates"]] == [False, True]
-        assert output["asked"]["student"]["kind"] == "static"
+        assert output["candidate"]["student"]["kind"] == "static"
 
     def test_one_within_the_target_is_kept_however_good_the_other(
         self, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
@@ -262,7 +262,7 @@ class TestChoice:
         monkeypatch.setattr(stage, "measure_serving", lambda *_, **__: next(costs))
         output = self.output(workshop, target={"p95_ms": 1.0})
         assert [each["holds_target"] for each in output["candidates"]] == [True, False]
-        assert output["asked"]["student"]["kind"] == "encoder"
+        assert output["candidate"]["student"]["kind"] == "encoder"
 
     def test_a_broken_training_goes_on_bit_for_bit(self, workshop: Workshop) -> None:
         expected = self.output(workshop)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
 
 import numpy as np
 
@@ -30,11 +29,12 @@ def evaluate_student(job: Job, outputs: Mapping[Stage, Json]) -> Json:
     gold = load_gold(job, outputs)
     held_out = _held_out(job, outputs)
     candidates = outputs[Stage.TRAIN].get("candidates") or []
-    units = len(gold) + (0 if held_out is None else len(held_out))
-    job.progress.expect(units + len(gold) * len(candidates))
+    units = len(gold) * max(1, len(candidates))
+    job.progress.expect(units + (0 if held_out is None else len(held_out)))
     student = _load(job, outputs[Stage.TRAIN]["student"])
     measured = _against_gold(job, student, gold)
-    agreement = _against_teacher(job, student, held_out, done=len(gold))
+    measured_all = _all_against_gold(job, candidates, gold, chosen=measured.get("student"))
+    agreement = _against_teacher(job, student, held_out, done=units)
     report = {
         "gold_rows": len(gold),
         "gold_source": _gold_source(job) if len(gold) else None,
@@ -44,11 +44,7 @@ def evaluate_student(job: Job, outputs: Mapping[Stage, Json]) -> Json:
         },
         "held_out_agreement": agreement,
         "labels": outputs[Stage.LABEL]["counts"],
-        # For a person: the choice was made without gold.
-        "candidates": [
-            _macro_f1(job, each["student"], gold, done=units + place * len(gold))
-            for place, each in enumerate(candidates)
-        ],
+        "candidates": measured_all,
         "training": {
             key: outputs[Stage.TRAIN][key]
             for key in ("pool_size", "counters", "held_out_score", "ended")
@@ -64,19 +60,27 @@ def _load(job: Job, tree: str) -> Student:
         return load_trained(folder, job.spec.training)
 
 
-def _macro_f1(job: Job, tree: str, gold: GoldRows, *, done: int) -> Json | None:
-    """One candidate's, with its interval; None without gold."""
-    if not len(gold):
-        return None
-    probabilities = _predict(job, _load(job, tree), gold.texts, done=done)
-    found = evaluate(
-        gold.gold,
-        probabilities.argmax(axis=1),
-        confidence=probabilities.max(axis=1),
-        labels=job.spec.label_names,
-        seed=job.spec.training.seed,
-    )
-    return asdict(found.macro_f1)
+def _all_against_gold(
+    job: Job,
+    candidates: Sequence[Json],
+    gold: GoldRows,
+    *,
+    chosen: EvaluationReport | None,
+) -> list[Json | None]:
+    """Macro-F1 of each, with its interval, for a person: the choice was made without gold.
+
+    None for all of them without gold.
+    """
+    done = len(gold)
+    found: list[Json | None] = []
+    for candidate in candidates:
+        report = chosen
+        if chosen is not None and not candidate["chosen"]:
+            student = _load(job, candidate["student"])
+            report = _evaluate(job, gold, _predict(job, student, gold.texts, done=done))
+            done += len(gold)
+        found.append(None if report is None else asdict(report.macro_f1))
+    return found
 
 
 def _held_out(job: Job, outputs: Mapping[Stage, Json]) -> Pool | None:
@@ -90,27 +94,28 @@ def _against_gold(job: Job, student: Student, gold: GoldRows) -> dict[str, Evalu
     if not len(gold):
         return {}
     probabilities = _predict(job, student, gold.texts, done=0)
-    common: dict[str, Any] = {
-        "labels": job.spec.label_names,
-        "seed": job.spec.training.seed,
-    }
-    measured = {
-        "student": evaluate(
-            gold.gold,
-            probabilities.argmax(axis=1),
-            confidence=probabilities.max(axis=1),
-            teacher=gold.teacher,
-            **common,
-        )
-    }
+    measured = {"student": _evaluate(job, gold, probabilities)}
     if gold.asked.any():
         measured["teacher"] = evaluate(
             gold.gold[gold.asked],
             gold.teacher[gold.asked],
             confidence=gold.teacher_confidence[gold.asked],
-            **common,
+            labels=job.spec.label_names,
+            seed=job.spec.training.seed,
         )
     return measured
+
+
+def _evaluate(job: Job, gold: GoldRows, probabilities: FloatArray) -> EvaluationReport:
+    """A student's answers to the gold rows, beside the teacher's."""
+    return evaluate(
+        gold.gold,
+        probabilities.argmax(axis=1),
+        confidence=probabilities.max(axis=1),
+        labels=job.spec.label_names,
+        teacher=gold.teacher,
+        seed=job.spec.training.seed,
+    )
 
 
 def _against_teacher(

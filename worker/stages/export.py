@@ -86,7 +86,8 @@ def _register(
 
 def _card(job: Job, outputs: Mapping[Stage, Json]) -> ModelCard:
     report, counters = outputs[Stage.EVALUATE]["report"], outputs[Stage.TRAIN]["counters"]
-    student = chosen_of(outputs[Stage.TRAIN], job.spec).student
+    chosen = chosen_of(outputs[Stage.TRAIN], job.spec)
+    student = chosen.student
     read = TypeAdapter(EvaluationReport).validate_python
     measured = [name for name in ("teacher", "student") if report[name] is not None]
     return ModelCard(
@@ -99,7 +100,7 @@ def _card(job: Job, outputs: Mapping[Stage, Json]) -> ModelCard:
         max_length=student.max_length,
         teacher=f"{job.spec.teacher.kind} {getattr(job.spec.teacher, 'model', '')}".strip(),
         confidence_source=outputs[Stage.LABEL]["confidence_source"],
-        selection=outputs[Stage.TRAIN]["selection"],
+        selection=chosen.selection.model_dump(mode="json"),
         counts={
             "Texts answered by the teacher": outputs[Stage.LABEL]["counts"]["answered"],
             "Texts in the training pool": outputs[Stage.TRAIN]["pool_size"],

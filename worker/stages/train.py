@@ -81,8 +81,7 @@ def _train_one(
         score = held_out_score(student.predict(held_out.texts).probabilities, held_out.labels)
     return {
         **_store(job, student, last, pool=pool),
-        "asked": candidate.model_dump(mode="json"),
-        "selection": candidate.selection.model_dump(mode="json"),
+        "candidate": candidate.model_dump(mode="json"),
         "final_score": score,
         "seconds": round(time.monotonic() - started, 3),
     }

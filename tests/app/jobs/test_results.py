@@ -212,7 +212,7 @@ class TestReport:
             common
             | {
                 "student": digit * 64,
-                "asked": {"student": {"kind": kind}, "selection": {"kind": "llkd"}},
+                "candidate": {"student": {"kind": kind}, "selection": {"kind": "llkd"}},
                 "chosen": kind == "static",
                 "serving": serving,
             }
