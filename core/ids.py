@@ -13,6 +13,7 @@ from ulid import ULID
 DatasetId = NewType("DatasetId", str)
 JobId = NewType("JobId", str)
 ModelId = NewType("ModelId", str)
+TeacherId = NewType("TeacherId", str)
 TenantId = NewType("TenantId", str)
 
 ID_PATTERN = re.compile(r"[a-z]+_[0-9A-HJKMNP-TV-Z]{26}")
@@ -28,6 +29,10 @@ def new_job_id() -> JobId:
 
 def new_model_id() -> ModelId:
     return ModelId(f"model_{ULID()}")
+
+
+def new_teacher_id() -> TeacherId:
+    return TeacherId(f"teacher_{ULID()}")
 
 
 def new_request_id() -> str:

@@ -21,13 +21,26 @@ class AnswerStatus(StrEnum):
     REFUSED = "refused"
     MALFORMED = "malformed"
     TOO_LONG = "too_long"
+    # The server could not be brought to answer this one; others it answered.
+    FAILED = "failed"
     MISSING = "missing"
 
 
 class ConfidenceSource(StrEnum):
     """Where a confidence comes from; `none` means that it is unknown, not zero."""
 
+    # A classifier's own probability: of few_shot, calibrated by cross-validation.
     CALIBRATED = "calibrated"
+    # Of zero_shot: a softmax over entailments or similarities, calibrated by nothing yet.
+    CLASSIFIER = "classifier"
+    # A language model's probability of each label, exact.
+    LABEL_LOGPROB = "label_logprob"
+    # The same from a list of the likeliest tokens, in which a label may be missing.
+    TRUNCATED_LOGPROB = "truncated_logprob"
+    # The share of several answers, or of several teachers, that agree.
+    VOTES = "votes"
+    # What a language model says of its own sureness.
+    VERBALISED = "verbalised"
     PROVIDED = "provided"
     NONE = "none"
 
@@ -64,7 +77,11 @@ class TeacherAnswer:
         probabilities: K values that sum to 1, float64 and unrounded (real confidences
             tie and saturate; rounding makes it worse), or None when unknown.
         confidence: probability of `label`, in [0, 1], or None when unknown.
+        label_mass: probability that the answer is one of the labels at all, before the labels'
+            probabilities were made to sum to 1; None where that is not known.
         cost_micros: millionths of a US dollar.
+        model: the name by which the server calls the model that answered, if it says so.
+        rung: the way in which the answer was got from a server that offers several.
     """
 
     status: AnswerStatus
@@ -75,6 +92,9 @@ class TeacherAnswer:
     tokens_in: int = 0
     tokens_out: int = 0
     cost_micros: int = 0
+    label_mass: float | None = None
+    model: str | None = None
+    rung: str | None = None
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,12 @@ FIRST_ROWS = 200
 MOST_FAILED_FIRST = 0.2
 MOST_FAILED = 0.5
 # A row without a provided answer is no failure of the teacher.
-FAILURES = (AnswerStatus.REFUSED, AnswerStatus.MALFORMED, AnswerStatus.TOO_LONG)
+FAILURES = (
+    AnswerStatus.REFUSED,
+    AnswerStatus.MALFORMED,
+    AnswerStatus.TOO_LONG,
+    AnswerStatus.FAILED,
+)
 
 
 class Tally:
@@ -40,7 +45,7 @@ class Tally:
         return self._statuses.total()
 
     def counts(self) -> Json:
-        """Asked = answered + refused + malformed + too_long + missing; cached is part of it."""
+        """Asked is the sum of all statuses; cached is part of it."""
         statuses = {status.value: self._statuses[status] for status in AnswerStatus}
         return {"asked": self.asked, "cached": self._cached, **statuses}
 

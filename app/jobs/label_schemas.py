@@ -22,7 +22,7 @@ class LabelRead(Told):
     )
     status: str = Field(
         description="`answered`, or why there is no label: refused, malformed, too_long, "
-        "missing, or unasked (left out, or beyond the budget).",
+        "failed, missing, or unasked (left out, or beyond the budget).",
         examples=["answered"],
     )
     label: str | None = Field(description="The pseudo-label.", examples=["billing"])

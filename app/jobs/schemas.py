@@ -171,7 +171,7 @@ class Told(BaseModel):
 class TeacherCounts(Told):
     """Texts by what became of them; all null before the first.
 
-    asked = answered + refused + malformed + too_long + missing.
+    asked = answered + refused + malformed + too_long + failed + missing.
     """
 
     asked: int | None = Field(description="Put to the teacher, now or before.", examples=[8200])
@@ -182,6 +182,9 @@ class TeacherCounts(Told):
     refused: int | None = Field(description="The teacher declined.", examples=[12])
     malformed: int | None = Field(description="The answer was no label.", examples=[18])
     too_long: int | None = Field(description="More than the teacher reads.", examples=[0])
+    failed: int | None = Field(
+        description="The server gave no answer, however often it was asked.", examples=[0]
+    )
     missing: int | None = Field(description="No answer was provided.", examples=[0])
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import FunctionElement, SQLColumnExpression
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from core.ids import DatasetId, JobId, ModelId, TenantId
+from core.ids import DatasetId, JobId, ModelId, TeacherId, TenantId
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -95,6 +95,7 @@ class Row(DeclarativeBase):
         DatasetId: String(),
         JobId: String(),
         ModelId: String(),
+        TeacherId: String(),
         TenantId: String(),
         datetime: Timestamp(),
         dict[str, Any]: JSON_COLUMN,

@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.db.base import Row, db_now
-from core.ids import DatasetId, JobId, ModelId, TenantId
+from core.ids import DatasetId, JobId, ModelId, TeacherId, TenantId
 from core.lifecycle import JobState, Purpose
 
 # SQLite numbers rows by itself only for a column of type INTEGER.
@@ -123,6 +123,11 @@ class JobRow(Row):
     spent_calls: Mapped[int] = mapped_column(BigInteger, default=0)
     held_calls: Mapped[int] = mapped_column(BigInteger, default=0)
 
+    # Queued, and not for a worker: its teacher does not answer. A problem document says why;
+    # the instant is that of the first park since an answer came.
+    parked: Mapped[dict[str, Any] | None]
+    parked_since: Mapped[datetime | None]
+
     result: Mapped[dict[str, Any] | None]  # {model_id, stop_reason, metrics}
     error: Mapped[dict[str, Any] | None]  # a problem document
     created_at: Mapped[datetime] = mapped_column(default=db_now())
@@ -156,6 +161,61 @@ class JobEventRow(Row):
     data: Mapped[dict[str, Any]]
 
 
+class JobShardRow(Row):
+    """A part of a label stage that another worker may take: it fills the answer store.
+
+    The job's own attempt goes on without it if need be, so nothing waits for a shard.
+    """
+
+    __tablename__ = "job_shards"
+    __table_args__ = (
+        CheckConstraint("(lease_until IS NULL) = (lease_owner IS NULL)", name="leased_has_owner"),
+        Index("ix_job_shards_open", "done_at", "lease_until"),
+    )
+
+    job_id: Mapped[JobId] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+    shard: Mapped[int] = mapped_column(primary_key=True)  # in order of the rows
+    # The attempt at the job that cut the shards: theirs are void when it loses the job.
+    job_attempt: Mapped[int]
+    first_row: Mapped[int] = mapped_column(BigInteger)
+    rows: Mapped[int] = mapped_column(BigInteger)
+    attempt: Mapped[int] = mapped_column(default=0)  # the shard's own fencing token
+    crashes: Mapped[int] = mapped_column(default=0)
+    lease_owner: Mapped[str | None]
+    lease_until: Mapped[datetime | None]
+    # Of the job's held money and calls, what this shard's worker holds.
+    held_micros: Mapped[int] = mapped_column(BigInteger, default=0)
+    held_calls: Mapped[int] = mapped_column(BigInteger, default=0)
+    done_at: Mapped[datetime | None]
+
+
+class TeacherRow(Row):
+    """A stored connection to a teacher server. Its key is sealed, and bound to its address."""
+
+    __tablename__ = "teachers"
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "idempotency_key"),
+        Index("ix_teachers_listing", "tenant_id", "id"),
+    )
+
+    id: Mapped[TeacherId] = mapped_column(primary_key=True)
+    tenant_id: Mapped[TenantId]
+    name: Mapped[str]
+    base_url: Mapped[str]  # never changes: another address is another teacher
+    model: Mapped[str]
+    # core.secrets.SealedSecret as JSON; None where the server needs no key.
+    sealed_key: Mapped[dict[str, Any] | None]
+    key_last4: Mapped[str | None]
+    # Limits and prices: fields of llkd.specs.OpenAITeacher that jobs inherit.
+    settings: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    last_test: Mapped[dict[str, Any] | None]  # what the newest probe found
+    idempotency_key: Mapped[str | None]
+    request_sha256: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(default=db_now())
+    updated_at: Mapped[datetime] = mapped_column(default=db_now())
+    deleted_at: Mapped[datetime | None]
+
+
 class TeacherAnswerRow(Row):
     """An answer that was bought, keyed by all that decides it: teacher, prompt, labels, text."""
 
@@ -172,6 +232,11 @@ class TeacherAnswerRow(Row):
     tokens_out: Mapped[int] = mapped_column(default=0)
     cost_micros: Mapped[int] = mapped_column(BigInteger, default=0)
     model: Mapped[str]
+    rung: Mapped[str | None]
+    label_mass: Mapped[float | None]
+    # The job that bought it: what it finds of its own was not there before. No foreign key,
+    # which SQLite could only add by copying the table.
+    job_id: Mapped[JobId | None]
     created_at: Mapped[datetime] = mapped_column(default=db_now())
 
 

@@ -1,10 +1,24 @@
 """Who labels the texts."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
 
 from llkd.specs.base import OFFLINE_MODEL, ModelName, Revision, Spec
+
+TEACHER_ID = r"^teacher_[0-9A-HJKMNP-TV-Z]{26}$"
+EXAMPLE_TEACHER = "teacher_01JZ8Q6S0W4R8T2M5N7P9K3XVB"
+MOST_MEMBERS = 5
+
+ExamplesPerLabel = Annotated[
+    int,
+    Field(
+        ge=0,
+        le=64,
+        description="How many of each label's examples stand in the prompt, the first ones.",
+    ),
+]
 
 
 class FewShotTeacher(Spec):
@@ -20,6 +34,121 @@ class ProvidedTeacher(Spec):
     """Answers made elsewhere: the dataset's teacher columns."""
 
     kind: Literal["provided"] = "provided"
+
+
+class ZeroShotTeacher(Spec):
+    """A local teacher that needs no example: a model of natural language inference reads text
+    and label together, or an encoder compares their vectors."""
+
+    kind: Literal["zero_shot"] = "zero_shot"
+    model: ModelName = OFFLINE_MODEL
+    revision: Revision = None
+    hypothesis: Annotated[str, StringConstraints(min_length=2, max_length=500)] = Field(
+        default="This text is about {}.",
+        description="What a label claims of a text; `{}` is the label's name or description. "
+        "Read by a model of natural language inference alone.",
+    )
+
+    @model_validator(mode="after")
+    def _has_one_place(self) -> Self:
+        if self.hypothesis.count("{}") != 1:
+            raise ValueError("the hypothesis needs exactly one {}")
+        return self
+
+
+class HuggingFaceTeacher(Spec):
+    """A language model on this worker's own device: every label's probability is computed
+    exactly, none is generated."""
+
+    kind: Literal["huggingface"] = "huggingface"
+    model: ModelName = Field(examples=["local/llama"])
+    revision: Revision = None
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        default="auto", description="`auto`: bfloat16 on a GPU, float32 on a CPU."
+    )
+    examples_per_label: ExamplesPerLabel = 4
+
+
+class TokenPrices(Spec):
+    """What a model's tokens cost."""
+
+    input_usd_per_million: float = Field(ge=0, le=10_000, allow_inf_nan=False, examples=[0.15])
+    output_usd_per_million: float = Field(ge=0, le=10_000, allow_inf_nan=False, examples=[0.6])
+
+
+class OpenAITeacher(Spec):
+    """A server that speaks OpenAI's chat completions: OpenAI, Azure, vLLM, SGLang, llama.cpp,
+    Ollama, OpenRouter and others. Either a stored connection (`teacher_id`), which alone can
+    carry a key, or `base_url` and `model` of a server that needs none."""
+
+    kind: Literal["openai"] = "openai"
+    teacher_id: str | None = Field(
+        default=None,
+        pattern=TEACHER_ID,
+        description="A stored connection; see POST /teachers.",
+        examples=[EXAMPLE_TEACHER],
+    )
+    base_url: Annotated[str, StringConstraints(min_length=8, max_length=500)] | None = Field(
+        default=None,
+        description="Where the server answers, without `/chat/completions`. Its host has to be one "
+        "the operator allows.",
+        examples=["http://vllm:8000/v1"],
+    )
+    model: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = Field(
+        default=None,
+        description="The model's name on that server; null: the stored connection's.",
+        examples=["qwen2.5-7b-instruct"],
+    )
+    confidence: Literal["auto", "logprobs", "votes", "verbalised", "none"] = Field(
+        default="auto",
+        description="Where its confidence comes from. `auto`: the server is asked once and the "
+        "best way that it offers is taken. A way that is named fails if the server lacks it.",
+    )
+    votes: int = Field(
+        default=5, ge=2, le=25, description="Answers a text, where confidence comes from votes."
+    )
+    examples_per_label: ExamplesPerLabel = 4
+    concurrency: int = Field(default=64, ge=1, le=512, description="Calls in flight at the most.")
+    requests_per_minute: int | None = Field(default=None, ge=1, le=1_000_000, examples=[500])
+    tokens_per_minute: int | None = Field(
+        default=None, ge=100, le=1_000_000_000, examples=[200_000]
+    )
+    timeout_seconds: float = Field(default=60.0, ge=1, le=600, allow_inf_nan=False)
+    prices: TokenPrices | None = Field(
+        default=None,
+        description="What its tokens cost. Null: the stored connection's, else the operator's "
+        "price table, else nothing on a host of the operator's own network.",
+    )
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        if (self.teacher_id is None) == (self.base_url is None):
+            raise PydanticCustomError(
+                "teacher-connection", "give either teacher_id or base_url, and not both"
+            )
+        if self.base_url is not None and self.model is None:
+            raise PydanticCustomError("teacher-connection", "base_url needs a model")
+        return self
+
+
+SingleTeacher = Annotated[
+    FewShotTeacher | ProvidedTeacher | ZeroShotTeacher | HuggingFaceTeacher | OpenAITeacher,
+    Field(discriminator="kind"),
+]
+
+
+class EnsembleTeacher(Spec):
+    """Several teachers that are all asked about every text."""
+
+    kind: Literal["ensemble"] = "ensemble"
+    teachers: Annotated[
+        tuple[SingleTeacher, ...], Field(strict=False, min_length=2, max_length=MOST_MEMBERS)
+    ]
+    combine: Literal["average", "vote"] = Field(
+        default="average",
+        description="`average`: the mean of their probabilities, a bare label counting as certain. "
+        "`vote`: the label most of them give, sure to the share that give it.",
+    )
 
 
 TeacherSpec = Annotated[FewShotTeacher | ProvidedTeacher, Field(discriminator="kind")]

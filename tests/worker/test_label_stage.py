@@ -23,7 +23,7 @@ from worker.stages import label as label_stage
 from worker.stages.label import label
 from worker.stop_request import Released
 
-STATUSES = ("answered", "refused", "malformed", "too_long", "missing")
+STATUSES = ("answered", "refused", "malformed", "too_long", "failed", "missing")
 
 
 class ScriptedTeacher:

@@ -126,7 +126,7 @@ def label_output(artifacts: ArtifactStore, entries: Sequence[LabelEntry]) -> Jso
     path = artifacts.scratch_path(".parquet")
     write_labels(path, [entries])
     counts = {"asked": 40, "cached": 3, "answered": 39, "refused": 0}
-    counts |= {"malformed": 1, "too_long": 0, "missing": 0}
+    counts |= {"malformed": 1, "too_long": 0, "failed": 0, "missing": 0}
     return {
         "labels": artifacts.put(path),
         "evaluation_labels": None,
@@ -190,7 +190,7 @@ def evaluate_output(*, with_gold: bool) -> Json:
     teacher = scores | {"teacher_agreement": None}
     student = scores | {"teacher_agreement": {"value": 0.9, "rows": 10}}
     counts = {"asked": 40, "cached": 3, "answered": 39, "refused": 0}
-    counts |= {"malformed": 1, "too_long": 0, "missing": 0}
+    counts |= {"malformed": 1, "too_long": 0, "failed": 0, "missing": 0}
     return {
         "report": {
             "gold_rows": 10 if with_gold else 0,
