@@ -17,7 +17,8 @@ from sqlalchemy.engine import make_url
 from core.db.repositories.engine import GhostWorker
 from core.logging import configure_logging
 from llkd.errors import LlkdError
-from worker.problems import method_failed
+from worker.calling.breaker import Park
+from worker.problems import method_failed, teacher_silent
 from worker.protocol import (
     EXIT_CRASHED,
     EXIT_DONE,
@@ -29,6 +30,7 @@ from worker.protocol import (
     Crashed,
     Failed,
     Message,
+    Parked,
     Succeeded,
     encode,
 )
@@ -67,6 +69,11 @@ def _do(assignment: Assignment, stop: StopRequest, mouth: "Mouth") -> int:
     except GhostWorker:
         return EXIT_GHOST
     except Released:
+        return EXIT_RELEASED
+    except Park as park:
+        log.warning("job_parked", code=park.code, after_s=park.after_s)
+        silent = teacher_silent(park.code, park.detail, stage=mouth.stage)
+        mouth.say(Parked(silent, park.after_s))
         return EXIT_RELEASED
     except LlkdError as error:
         log.warning("job_failed", stage=mouth.stage, code=error.code)

@@ -18,9 +18,8 @@ from worker.protocol import (
     Assignment,
     CheckpointSaved,
     Crashed,
-    Failed,
+    Ending,
     Json,
-    Succeeded,
     decode,
 )
 
@@ -60,7 +59,7 @@ class ChildProcess:
         self.news = threading.Event()
         self.advanced: Advanced | None = None
         self.advanced_at = time.monotonic()
-        self.ending: Succeeded | Failed | Crashed | None = None
+        self.ending: Ending | None = None
         self._checkpoints: list[Json] = []
         self._lock = threading.Lock()
         self._readers = [

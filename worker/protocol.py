@@ -92,13 +92,22 @@ class Failed:
 
 
 @dataclass(frozen=True)
+class Parked:
+    """The job's teacher cannot be asked for so many seconds; `problem` says why."""
+
+    problem: Json
+    after_s: float
+
+
+@dataclass(frozen=True)
 class Crashed:
     """Something unforeseen: where, and its type. Never its message, which may quote a text."""
 
     where: str
 
 
-Message = Advanced | CheckpointSaved | Succeeded | Failed | Crashed
+Ending = Succeeded | Failed | Parked | Crashed
+Message = Advanced | CheckpointSaved | Ending
 
 
 def encode(message: Message) -> bytes:
@@ -123,7 +132,7 @@ def decode(line: bytes) -> Message:
 
 
 _KINDS: dict[str, type[Message]] = {
-    kind.__name__: kind for kind in (Advanced, CheckpointSaved, Succeeded, Failed, Crashed)
+    kind.__name__: kind for kind in (Advanced, CheckpointSaved, Succeeded, Failed, Parked, Crashed)
 }
 
 __all__ = [
@@ -136,9 +145,11 @@ __all__ = [
     "Assignment",
     "CheckpointSaved",
     "Crashed",
+    "Ending",
     "Failed",
     "Json",
     "Message",
+    "Parked",
     "Succeeded",
     "checkpoints_dir",
     "decode",

@@ -24,7 +24,7 @@ from worker.faults import FaultPoints
 from worker.leftovers import temporary_folder
 from worker.protocol import Assignment, checkpoints_dir
 from worker.supervision import Supervision
-from worker.verdict import Crash, Finish, LeaveAlone, Release, Verdict, judge
+from worker.verdict import Crash, Finish, LeaveAlone, Park, Release, Verdict, judge
 
 log = structlog.get_logger(__name__)
 
@@ -177,6 +177,9 @@ def _write(session: Session, claim: Claim, verdict: Verdict) -> bool:
         case Release(reason=reason):
             engine.release(claim, delay=timedelta(0), reason=reason)
             return False
+        case Park(problem=problem, after_s=after_s):
+            delay = timedelta(seconds=after_s)
+            return engine.park(claim, delay=delay, problem=problem).is_terminal
         case Crash(detail=detail):
             return engine.crash(claim, detail=detail).is_terminal
         case LeaveAlone():

@@ -11,9 +11,10 @@ from worker.protocol import (
     EXIT_FAILED,
     EXIT_GHOST,
     EXIT_RELEASED,
-    Crashed,
+    Ending,
     Failed,
     Json,
+    Parked,
     Succeeded,
 )
 
@@ -41,6 +42,14 @@ class Release:
 
 
 @dataclass(frozen=True)
+class Park:
+    """The job's teacher cannot be asked for so many seconds."""
+
+    problem: Json
+    after_s: float
+
+
+@dataclass(frozen=True)
 class Crash:
     detail: str
 
@@ -50,13 +59,13 @@ class LeaveAlone:
     """The job is another attempt's."""
 
 
-Verdict = Finish | Release | Crash | LeaveAlone
+Verdict = Finish | Release | Park | Crash | LeaveAlone
 
 
 def judge(
     exit_code: int,
     *,
-    ending: Succeeded | Failed | Crashed | None,
+    ending: Ending | None,
     cause: StopCause | None,
     failed_at: str,
     stage: str,
@@ -82,6 +91,8 @@ def judge(
             return Release("drain")
     if exit_code == EXIT_FAILED and isinstance(ending, Failed):
         return Finish(JobState.FAILED, error=ending.problem)
+    if exit_code == EXIT_RELEASED and isinstance(ending, Parked):
+        return Park(ending.problem, ending.after_s)
     if exit_code == EXIT_RELEASED:
         return Release("worker host is stopping")
     return Crash(_how_it_died(exit_code, failed_at))

@@ -28,7 +28,18 @@ from llkd.specs.students import (
     StudentTarget,
     students_of,
 )
-from llkd.specs.teachers import FewShotTeacher, ProvidedTeacher, TeacherSpec
+from llkd.specs.teachers import (
+    EnsembleTeacher,
+    FewShotTeacher,
+    HuggingFaceTeacher,
+    LocalTeacher,
+    OpenAITeacher,
+    ProvidedTeacher,
+    SingleTeacher,
+    TeacherSpec,
+    TokenPrices,
+    ZeroShotTeacher,
+)
 from llkd.specs.training import MAX_EPOCHS, TrainingSpec
 
 __all__ = [
@@ -42,16 +53,21 @@ __all__ = [
     "ClassConfidenceSelection",
     "DistillationSpec",
     "EncoderSpec",
+    "EnsembleTeacher",
     "FewShotTeacher",
     "FreeMatchSelection",
+    "HuggingFaceTeacher",
     "Label",
     "LlkdSelection",
+    "LocalTeacher",
     "ModelName",
+    "OpenAITeacher",
     "ProvidedTeacher",
     "RandomSelection",
     "SelectionSpec",
     "SingleSelection",
     "SingleStudent",
+    "SingleTeacher",
     "Spec",
     "StaticSpec",
     "StudentChoice",
@@ -61,7 +77,9 @@ __all__ = [
     "TeacherConfidenceSelection",
     "TeacherSpec",
     "Text",
+    "TokenPrices",
     "TrainingSpec",
+    "ZeroShotTeacher",
     "label_key",
     "students_of",
 ]

@@ -131,6 +131,8 @@ class OpenAITeacher(Spec):
         return self
 
 
+LocalTeacher = FewShotTeacher | ProvidedTeacher
+
 SingleTeacher = Annotated[
     FewShotTeacher | ProvidedTeacher | ZeroShotTeacher | HuggingFaceTeacher | OpenAITeacher,
     Field(discriminator="kind"),

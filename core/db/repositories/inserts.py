@@ -1,7 +1,7 @@
 """Inserting where another process may have been first."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import TypeVar
 
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
@@ -45,9 +45,3 @@ def insert_for(session: Session, table: type[Row]) -> postgresql.Insert | sqlite
     if session.get_bind().dialect.name == "sqlite":
         return sqlite.insert(table)
     return postgresql.insert(table)
-
-
-def insert_missing(session: Session, table: type[Row], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert the rows whose key is not there yet, leaving the others as they are."""
-    if rows:
-        session.execute(insert_for(session, table).on_conflict_do_nothing(), list(rows))
