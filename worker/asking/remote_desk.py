@@ -28,7 +28,6 @@ LOOK_S = 0.25
 PATIENCE_S = 10.0
 
 
-
 class RemoteTeacher(Protocol):
     """Answers one question at a time, many times at once."""
 

@@ -66,7 +66,7 @@ class AnswerRepository:
 
     def _insert(self, values: list[dict[str, Any]]) -> None:
         insert = insert_for(self.session, TeacherAnswerRow)
-        replaced = {
+        replaced: dict[str, Any] = {
             name: insert.excluded[name] for name in values[0] if name not in {"tenant_id", "key"}
         }
         replaced["created_at"] = db_now()

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import String, ColumnElement, case, cast, exists, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, String, case, cast, exists, func, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from core.db.base import db_now
