@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -103,10 +104,10 @@ class Office:
 
 
 @pytest.fixture
-def office(database: Database, tmp_path: Path):
+def office(database: Database, tmp_path: Path) -> Iterator[Callable[..., Office]]:
     opened: list[Office] = []
 
-    def open_office(server: FakeServer | None = None, **given: int) -> Office:
+    def open_office(server: FakeServer | None = None, **given: Any) -> Office:
         workshop = Workshop(database, tmp_path / "var", tmp_path / "models")
         dataset = add_dataset(database, workshop.data_dir, make_rows(20, gold=0))
         add_distillation(database, dataset, **given)
