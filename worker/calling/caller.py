@@ -82,11 +82,12 @@ class PacedCaller:
         """
         self._breaker.check()
         self._tally.requests += 1
-        self._retries.begin_request()
         effort = Effort()
         try:
             while True:
                 read = await self._attempt(path, body, tokens=tokens)
+                if not effort.attempts:
+                    self._retries.earn()
                 if not isinstance(read, Failure):
                     return self._ended(Answered(read), effort.after(None))
                 effort = effort.after(read)
