@@ -22,6 +22,7 @@ from worker.calling.caller import PacedCaller
 from worker.calling.failures import FailureKind
 from worker.calling.figures import CallFigures
 from worker.calling.outcomes import Answered, Called, Unanswered, WhyNot
+from worker.calling.policy import CallPolicy
 from worker.calling.retries import ALLOWANCE
 
 HTML = ScriptedReply(body=b"<html>Sign in</html>")
@@ -210,6 +211,20 @@ class TestTheWait:
             return [at for at, _ in server.posts]
 
         assert run(scenario()) == pytest.approx([0, 30, 30, 30], abs=0.01)
+
+    def test_is_slept_by_the_sleep_it_is_given(self) -> None:
+        slept: list[float] = []
+
+        async def sleep(seconds: float) -> None:
+            slept.append(seconds)
+
+        async def scenario() -> Called:
+            server = Server([error(503), error(503)], latency_s=0)
+            caller = PacedCaller(server.post, CallPolicy(), sleep=sleep, random=lambda: 0.5)
+            return await caller.call("/chat", b"{}", tokens=1)
+
+        assert isinstance(run(scenario()).result, Answered)
+        assert slept == [0.5, 1.0]
 
     def test_holds_no_slot(self) -> None:
         async def scenario() -> list[float]:
