@@ -7,6 +7,7 @@ from worker.calling.failures import Failure, FailureKind
 from worker.calling.outcomes import Effort
 
 ParkCode = Literal["teacher-unavailable", "teacher-auth", "teacher-quota"]
+Reason = tuple[ParkCode, str, float]  # code, detail, seconds to stay away
 
 UNAVAILABLE_S = 300.0
 # A key or an account is mended by a person.
@@ -52,7 +53,7 @@ class Breaker:
     _failures: int = field(default=0, init=False)
     _succeeded_at: float = field(default=float("-inf"), init=False)
     _failing_since: float | None = field(default=None, init=False)
-    _parked: tuple[ParkCode, str, float] | None = field(default=None, init=False)
+    _parked: Reason | None = field(default=None, init=False)
 
     @property
     def is_parked(self) -> bool:
@@ -82,22 +83,29 @@ class Breaker:
         if self._parked is None:
             self._parked = self._reason(failure, failing_s=now - self._failing_since)
 
-    def _reason(self, failure: Failure, *, failing_s: float) -> tuple[ParkCode, str, float] | None:
+    def _reason(self, failure: Failure, *, failing_s: float) -> Reason | None:
         asked_s = min(MOST_PARKED_S, failure.wait_s or 0.0)
-        if failure.kind is FailureKind.AUTH:
-            told = f"The teacher's server refused the key (status {failure.status})."
-            return "teacher-auth", told, max(AUTH_S, asked_s)
-        if failure.kind is FailureKind.QUOTA:
-            told = f"The teacher's account has nothing left (status {failure.status})."
-            return "teacher-quota", told, max(QUOTA_S, asked_s)
+        if (reason := _of_no_use(failure, asked_s=asked_s)) is not None:
+            return reason
         if asked_s > self.longest_wait_s:
             told = f"The teacher's server asks to wait {asked_s:.0f} s."
             return "teacher-unavailable", told, asked_s
         last = f"the last one: {failure.kind}, status {failure.status or 'none'}"
         if self._failures >= self.most_failures:
             told = f"{self._failures} attempts failed in a row; {last}."
-            return "teacher-unavailable", told, max(UNAVAILABLE_S, asked_s)
-        if failing_s >= self.quiet_s:
+        elif failing_s >= self.quiet_s:
             told = f"No attempt succeeded for {failing_s:.0f} s; {last}."
-            return "teacher-unavailable", told, max(UNAVAILABLE_S, asked_s)
-        return None
+        else:
+            return None
+        return "teacher-unavailable", told, max(UNAVAILABLE_S, asked_s)
+
+
+def _of_no_use(failure: Failure, *, asked_s: float) -> Reason | None:
+    """Why no other call can succeed either, until a person has mended something."""
+    if failure.kind is FailureKind.AUTH:
+        told = f"The teacher's server refused the key (status {failure.status})."
+        return "teacher-auth", told, max(AUTH_S, asked_s)
+    if failure.kind is FailureKind.QUOTA:
+        told = f"The teacher's account has nothing left (status {failure.status})."
+        return "teacher-quota", told, max(QUOTA_S, asked_s)
+    return None

@@ -7,11 +7,12 @@ from collections.abc import Callable
 
 from worker.calling.breaker import Breaker, Park
 from worker.calling.concurrency import AdaptiveLimit
-from worker.calling.failures import Failure, FailureKind, JsonObject, failure_of, read_reply
+from worker.calling.failures import Failure, FailureKind, failure_of
 from worker.calling.figures import CallFigures, CallTally
 from worker.calling.limits import RateLimits
 from worker.calling.outcomes import Answered, Called, Effort, Unanswered, WhyNot, why_of_request
 from worker.calling.policy import CallPolicy
+from worker.calling.replies import JsonObject, read_reply
 from worker.calling.rests import Rests, Sleep
 from worker.calling.retries import Retries
 from worker.calling.transport import Post
@@ -82,11 +83,12 @@ class PacedCaller:
         """
         self._breaker.check()
         self._tally.requests += 1
-        self._retries.begin_request()
         effort = Effort()
         try:
             while True:
                 read = await self._attempt(path, body, tokens=tokens)
+                if not effort.attempts:
+                    self._retries.earn()
                 if not isinstance(read, Failure):
                     return self._ended(Answered(read), effort.after(None))
                 effort = effort.after(read)

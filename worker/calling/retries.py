@@ -28,8 +28,8 @@ class Retries:
         self._random = random
         self._purse = float(ALLOWANCE)
 
-    def begin_request(self) -> None:
-        """A request is made for the first time."""
+    def earn(self) -> None:
+        """A request was made for the first time; not when it was asked for: it may wait long."""
         self._purse = min(float(ALLOWANCE), self._purse + self._share)
 
     def take(self, failure: Failure, *, attempts: int) -> float | None:
