@@ -1,0 +1,35 @@
+"""What a chat teacher is asked to do with every text."""
+
+from dataclasses import dataclass
+
+from llkd.specs.labels import Label
+
+
+@dataclass(frozen=True)
+class ChatTask:
+    """The labels, and what is said of them.
+
+    Attributes:
+        labels: K labels; an answer's `label` is an index into them.
+        instruction: what the task is about; may be empty.
+        examples_per_label: how many of each label's examples are shown, the first ones.
+    """
+
+    labels: tuple[Label, ...]
+    instruction: str = ""
+    examples_per_label: int = 0
+
+    def said_of(self, label: Label) -> list[str]:
+        """Everything of a label that a teacher is told, in one order."""
+        shown = list(dict.fromkeys(label.examples))[: self.examples_per_label]
+        return [label.name, label.description, *shown]
+
+
+# Stands in for a task where a server is tried before there is one.
+SAMPLE_TASK = ChatTask(
+    (
+        Label(name="praise", description="Says that something is good", examples=("I love it.",)),
+        Label(name="blame", description="Says that something is bad", examples=("I hate it.",)),
+    ),
+    examples_per_label=1,
+)
