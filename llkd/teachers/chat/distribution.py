@@ -1,7 +1,7 @@
 """From log-probabilities of tokens to probabilities of labels."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from llkd.teachers.chat.reading import Candidate
@@ -69,17 +69,18 @@ def different_tokens(chosen: Candidate | None, listed: Sequence[Candidate]) -> d
     return tokens
 
 
-def floor_of(logprobs: Sequence[float]) -> float:
-    """What a token that is not in the list can have at the most, as a log-probability.
+def floor_of(listed: Iterable[float], *, known: Iterable[float]) -> float:
+    """What a token that is not known can have at the most, as a log-probability.
 
-    No more than the least likely token listed, and no more than all that the listed ones
-    leave over.
+    No more than the least likely of the likeliest tokens, and no more than all that the
+    known ones leave over.
 
     Args:
-        logprobs: of the likeliest tokens, at least one, each in [`LOWEST`, 0].
+        listed: log-probabilities of the likeliest tokens, at least one, each in [`LOWEST`, 0].
+        known: these, and that of the token that was written.
     """
-    rest = 1.0 - sum(math.exp(logprob) for logprob in logprobs)
-    return max(LOWEST, min(min(logprobs), math.log(rest) if rest > 0 else LOWEST))
+    rest = 1.0 - sum(math.exp(logprob) for logprob in known)
+    return max(LOWEST, min(min(listed), math.log(rest) if rest > 0 else LOWEST))
 
 
 def added(first: float, second: float) -> float:

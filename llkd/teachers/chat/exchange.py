@@ -1,7 +1,7 @@
 """The requests made for one question, and what they took together."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from llkd.teachers.chat.calling import CHAT, Call, Called
 from llkd.teachers.chat.dialect import Dialect
@@ -36,7 +36,7 @@ class Exchange:
     tokens_in: int = 0
     tokens_out: int = 0
     model_said: str | None = None
-    calls: int = field(default=0)
+    calls: int = 0
 
     async def ask(
         self,

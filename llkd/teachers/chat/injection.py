@@ -4,6 +4,7 @@ Only reported: a flagged text keeps its answer. The signs are English words and 
 chat formats; an injection in other words is not seen, and an honest text may be flagged.
 """
 
+import re
 import unicodedata
 from collections import deque
 from collections.abc import Sequence
@@ -27,21 +28,18 @@ class InjectionSign(StrEnum):
 
 
 _DROP = frozenset(("ignore", "disregard", "forget", "override", "bypass", "skip", "overrule"))
-_DROPPED = frozenset(
-    (
-        "previous prior above preceding earlier foregoing instruction instructions prompt prompts "
-        "guidelines rules system"
-    ).split()
-)
-_COMMANDS = frozenset(
-    (
-        "answer reply respond output print say write return choose select pick label classify "
-        "categorize categorise mark tag assign"
-    ).split()
-)
+# fmt: off
+_DROPPED = frozenset((
+    "previous", "prior", "above", "preceding", "earlier", "foregoing",
+    "instruction", "instructions", "prompt", "prompts", "guidelines", "rules", "system",
+))
+_COMMANDS = frozenset((
+    "answer", "reply", "respond", "output", "print", "say", "write", "return", "choose", "select",
+    "pick", "label", "classify", "categorize", "categorise", "mark", "tag", "assign",
+))
+# fmt: on
 _DELIMITERS = (
     "<|",
-    "|>",
     "[inst]",
     "[/inst]",
     "<<sys>>",
@@ -51,10 +49,12 @@ _DELIMITERS = (
     "<end_of_turn>",
     "### instruction",
     "### system",
-    "-----",
-    "=====",
     '{"label"',
 )
+
+
+# What `mark_around` makes; a true one is never in its own text.
+_MARK = re.compile("----- [0-9a-f]{12} -----")
 
 
 class InjectionDetector:
@@ -68,9 +68,10 @@ class InjectionDetector:
     def signs(self, text: str) -> frozenset[InjectionSign]:
         """What the text has of an injection; mostly nothing."""
         plain = unicodedata.normalize("NFKC", text).casefold()
-        words = _words(plain)
+        words = _words(text)
         found = {
-            InjectionSign.DELIMITER: any(each in plain for each in _DELIMITERS),
+            InjectionSign.DELIMITER: bool(_MARK.search(plain))
+            or any(each in plain for each in _DELIMITERS),
             InjectionSign.OVERRIDE: _near(
                 [word in _DROP for word in words], [word in _DROPPED for word in words]
             ),

@@ -1,40 +1,17 @@
 """Which is the best way in which a server really answers? It is tried, not believed."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Literal
 
 from llkd.teachers.chat.calling import Call
 from llkd.teachers.chat.climb import Climb
-from llkd.teachers.chat.dialect import Dialect
 from llkd.teachers.chat.errors import RungUnavailable
+from llkd.teachers.chat.probed import Probed
 from llkd.teachers.chat.rungs.base import Rung
 from llkd.teachers.chat.task import SAMPLE_TASK, ChatTask
-from llkd.teachers.chat.trial import Step, Trial
+from llkd.teachers.chat.trial import Trial
 
 Confidence = Literal["auto", "logprobs", "votes", "verbalised", "none"]
-
-
-@dataclass(frozen=True)
-class Probed:
-    """What a server turned out to offer.
-
-    Attributes:
-        rung: the way to ask it.
-        dialect: how to write a request for it.
-        steps: what was tried on the way, in order.
-        model: the name under which the server answered.
-        calls: completions asked for.
-        tokens_in: what these took, and `tokens_out`.
-    """
-
-    rung: Rung
-    dialect: Dialect = Dialect()
-    steps: tuple[Step, ...] = ()
-    model: str | None = None
-    calls: int = 0
-    tokens_in: int = 0
-    tokens_out: int = 0
 
 
 async def probe(

@@ -19,10 +19,9 @@ class ChatTask:
     instruction: str = ""
     examples_per_label: int = 0
 
-    def said_of(self, label: Label) -> list[str]:
-        """Everything of a label that a teacher is told, in one order."""
-        shown = list(dict.fromkeys(label.examples))[: self.examples_per_label]
-        return [label.name, label.description, *shown]
+    def shown(self, label: Label) -> list[str]:
+        """The examples of a label that a teacher is shown; a repeated one counts once."""
+        return list(dict.fromkeys(label.examples))[: self.examples_per_label]
 
 
 # Stands in for a task where a server is tried before there is one.

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from llkd.teachers.chat.calling import Call, Failure
 from llkd.teachers.chat.decks import order_by_deck
 from llkd.teachers.chat.exchange import Exchange, estimate_tokens
-from llkd.teachers.chat.ladder import Probed
 from llkd.teachers.chat.matching import Options
+from llkd.teachers.chat.probed import Probed
 from llkd.teachers.chat.prompt import RECIPE_VERSION, ChatPrompt
 from llkd.teachers.chat.reading import Choice, choices_of
 from llkd.teachers.chat.refusals import status_of
@@ -150,7 +150,10 @@ async def _drawn(
     options: Options,
     temperature: float,
 ) -> list[Choice] | Failure:
-    """As many choices as the rung reads together, by as many requests at the most."""
+    """As many choices as the rung reads together, by as many requests at the most.
+
+    One request that fails fails them all: shares of fewer answers would pass for the same.
+    """
     choices: list[Choice] = []
     for _ in range(rung.answers):
         called = await exchange.ask(

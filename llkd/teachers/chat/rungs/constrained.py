@@ -5,6 +5,7 @@ Log-probabilities that come with it are no help: they are from before the mask.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from llkd.teachers.chat.matching import Options, json_object
 from llkd.teachers.chat.prompt import AnswerFormat
@@ -18,11 +19,11 @@ from llkd.types import AnswerStatus, Json, TeacherAnswer
 class GuidedChoice:
     """One of the codes and nothing else: vLLM's structured outputs."""
 
-    name: str = "choice"
-    format: AnswerFormat = AnswerFormat.CODE
-    most_tokens: int = CODE_TOKENS
-    answers: int = 1
-    temperature: float = 0.0
+    name: ClassVar[str] = "choice"
+    format: ClassVar[AnswerFormat] = AnswerFormat.CODE
+    most_tokens: ClassVar[int] = CODE_TOKENS
+    answers: ClassVar[int] = 1
+    temperature: ClassVar[float] = 0.0
 
     def fields(self, options: Options) -> Json:
         return choice_fields(options.deck.codes)
@@ -35,11 +36,11 @@ class GuidedChoice:
 class JsonSchema:
     """A JSON object whose label is one of the codes, by a schema."""
 
-    name: str = "json_schema"
-    format: AnswerFormat = AnswerFormat.JSON
-    most_tokens: int = JSON_TOKENS
-    answers: int = 1
-    temperature: float = 0.0
+    name: ClassVar[str] = "json_schema"
+    format: ClassVar[AnswerFormat] = AnswerFormat.JSON
+    most_tokens: ClassVar[int] = JSON_TOKENS
+    answers: ClassVar[int] = 1
+    temperature: ClassVar[float] = 0.0
 
     def fields(self, options: Options) -> Json:
         return schema_fields(options.deck.codes)
@@ -52,11 +53,11 @@ class JsonSchema:
 class JsonMode:
     """Any JSON object; that its label is one of the codes is the model's own doing."""
 
-    name: str = "json_object"
-    format: AnswerFormat = AnswerFormat.JSON
-    most_tokens: int = JSON_TOKENS
-    answers: int = 1
-    temperature: float = 0.0
+    name: ClassVar[str] = "json_object"
+    format: ClassVar[AnswerFormat] = AnswerFormat.JSON
+    most_tokens: ClassVar[int] = JSON_TOKENS
+    answers: ClassVar[int] = 1
+    temperature: ClassVar[float] = 0.0
 
     def fields(self, options: Options) -> Json:
         return {"response_format": {"type": "json_object"}}

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from llkd.teachers.chat.distribution import (
     LOWEST,
@@ -31,11 +32,11 @@ class TopLogprobs:
     A label that is not listed gets the most that it can have; see `floor_of`.
     """
 
-    name: str = "top_logprobs"
-    format: AnswerFormat = AnswerFormat.CODE
-    most_tokens: int = CODE_TOKENS
-    answers: int = 1
-    temperature: float = 0.0
+    name: ClassVar[str] = "top_logprobs"
+    format: ClassVar[AnswerFormat] = AnswerFormat.CODE
+    most_tokens: ClassVar[int] = CODE_TOKENS
+    answers: ClassVar[int] = 1
+    temperature: ClassVar[float] = 0.0
 
     def fields(self, options: Options) -> Json:
         return {"logprobs": True, "top_logprobs": LISTED_TOKENS}
@@ -56,11 +57,11 @@ class TokenLogprobs:
     """
 
     token_ids: Mapping[str, int]
-    name: str = "logprob_token_ids"
-    format: AnswerFormat = AnswerFormat.CODE
-    most_tokens: int = CODE_TOKENS
-    answers: int = 1
-    temperature: float = 0.0
+    name: ClassVar[str] = "logprob_token_ids"
+    format: ClassVar[AnswerFormat] = AnswerFormat.CODE
+    most_tokens: ClassVar[int] = CODE_TOKENS
+    answers: ClassVar[int] = 1
+    temperature: ClassVar[float] = 0.0
 
     def fields(self, options: Options) -> Json:
         ids = [self.token_ids[code] for code in options.deck.codes]
@@ -87,7 +88,7 @@ class TokenLogprobs:
 
 
 def _listed(choice: Choice, options: Options) -> Distribution | None:
-    """The labels' probabilities by a list; None if no label is in it."""
+    """The labels' probabilities by a list; None if there is none, or no label is known."""
     tokens = different_tokens(choice.chosen, choice.listed)
     scores: dict[int, float] = {}
     for token, logprob in tokens.items():
@@ -95,9 +96,10 @@ def _listed(choice: Choice, options: Options) -> Distribution | None:
         if label is not None:
             # "B" and " B" are two tokens and one answer.
             scores[label] = added(logprob, scores[label]) if label in scores else logprob
-    if not scores:
+    listed = different_tokens(None, choice.listed)
+    if not scores or not listed:
         return None
-    floor = floor_of(list(tokens.values()))
+    floor = floor_of(listed.values(), known=tokens.values())
     return from_scores(scores, class_count=len(options.labels), floor=floor)
 
 

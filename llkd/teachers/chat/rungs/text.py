@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from llkd.teachers.chat.matching import Options
 from llkd.teachers.chat.prompt import AnswerFormat
@@ -16,11 +17,11 @@ TEXT = "text"
 class PlainText:
     """Trusts the model to answer with a code; where it does not, the answer is malformed."""
 
-    name: str = TEXT
-    format: AnswerFormat = AnswerFormat.CODE
-    most_tokens: int = CODE_TOKENS
-    answers: int = 1
-    temperature: float = 0.0
+    name: ClassVar[str] = TEXT
+    format: ClassVar[AnswerFormat] = AnswerFormat.CODE
+    most_tokens: ClassVar[int] = CODE_TOKENS
+    answers: ClassVar[int] = 1
+    temperature: ClassVar[float] = 0.0
 
     def fields(self, options: Options) -> Json:
         return {}

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from llkd.teachers.chat.matching import Options, json_object
 from llkd.teachers.chat.prompt import AnswerFormat
@@ -14,11 +15,11 @@ from llkd.types import AnswerStatus, ConfidenceSource, Json, TeacherAnswer
 class Verbalised:
     """Asks for a whole number from 0 to 100 beside the label."""
 
-    name: str = "verbalised"
-    format: AnswerFormat = AnswerFormat.SCORED
-    most_tokens: int = JSON_TOKENS
-    answers: int = 1
-    temperature: float = 0.0
+    name: ClassVar[str] = "verbalised"
+    format: ClassVar[AnswerFormat] = AnswerFormat.SCORED
+    most_tokens: ClassVar[int] = JSON_TOKENS
+    answers: ClassVar[int] = 1
+    temperature: ClassVar[float] = 0.0
 
     def fields(self, options: Options) -> Json:
         return {}

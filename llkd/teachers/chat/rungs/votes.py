@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from llkd.teachers.chat.matching import Options
 from llkd.teachers.chat.prompt import AnswerFormat
@@ -24,10 +25,10 @@ class Votes:
 
     answers: int
     at_once: bool
-    name: str = "votes"
-    format: AnswerFormat = AnswerFormat.CODE
-    most_tokens: int = CODE_TOKENS
-    temperature: float = 1.0
+    name: ClassVar[str] = "votes"
+    format: ClassVar[AnswerFormat] = AnswerFormat.CODE
+    most_tokens: ClassVar[int] = CODE_TOKENS
+    temperature: ClassVar[float] = 1.0
 
     def fields(self, options: Options) -> Json:
         return {"n": self.answers} if self.at_once else {}
