@@ -80,7 +80,8 @@ def hide_in_logs(*secrets: str) -> None:
 
 def secrets_of(settings: Settings) -> tuple[str, ...]:
     """Every secret value this process knows."""
-    values = [pair.get_secret_value().partition(":")[2] for pair in settings.api_keys]
+    pairs = (*settings.api_keys, *settings.secret_keys)
+    values = [pair.get_secret_value().partition(":")[2] for pair in pairs]
     if settings.database.password:
         values.append(settings.database.password)
     if settings.redis_url is not None:

@@ -90,6 +90,7 @@ class TestTheSecretsOfSettings:
             database_url=SecretStr("postgresql+psycopg://u:database-pass@h/d"),
             redis_url=SecretStr("redis://:redis-pass@h/0"),
             api_keys=(SecretStr("tenant:0123456789-0123456789-key"),),
+            secret_keys=(SecretStr("k1:d3JhcHBpbmcta2V5"),),
         )
-        found = {"database-pass", "redis-pass", "0123456789-0123456789-key"}
+        found = {"database-pass", "redis-pass", "0123456789-0123456789-key", "d3JhcHBpbmcta2V5"}
         assert set(secrets_of(settings)) == found
