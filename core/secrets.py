@@ -5,6 +5,7 @@ database never sees. Changing the latter wraps the data keys anew; the secrets s
 """
 
 import base64
+import hmac
 import json
 import os
 import re
@@ -27,6 +28,7 @@ MIN_LENGTH_TO_SHOW = 16
 
 _KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,32}")
 _FORMAT = "llkd-secret-1"
+_DIGEST_PURPOSE = b"llkd-digest-1"
 
 
 class SecretKeyMissing(ServiceError):
@@ -120,6 +122,8 @@ class Vault:
             raise ValueError("a vault needs at least one key, and no id twice")
         self._current = keys[0]
         self._keys = {key.id: AESGCM(key.key) for key in keys}
+        # A key of its own for each purpose: what one of them gives away is of no use to another.
+        self._digest_keys = [hmac.digest(key.key, _DIGEST_PURPOSE, "sha256") for key in keys]
 
     @property
     def key_ids(self) -> frozenset[str]:
@@ -155,6 +159,15 @@ class Vault:
         if box.key_id == self._current.id:
             return box
         return self._wrap(box, self._unwrap(box, owner=owner), owner=owner)
+
+    def digests(self, message: bytes) -> tuple[str, ...]:
+        """Keyed digests of what holds a secret: equal for equal messages, of no use for guessing.
+
+        Returns:
+            Hexadecimal HMAC-SHA256, one for each key, the current one first. Store the first; a
+            message is the stored one's equal if any fits, also after the keys were rotated.
+        """
+        return tuple(hmac.digest(key, message, "sha256").hex() for key in self._digest_keys)
 
     def _wrap(self, box: SecretBox, data_key: bytes, *, owner: str) -> SecretBox:
         key_id, nonce = self._current.id, os.urandom(NONCE_BYTES)

@@ -1,6 +1,7 @@
 """A sealed secret opens for its owner with its key, and in no other way."""
 
 import base64
+import hmac
 import json
 import os
 from dataclasses import replace
@@ -142,6 +143,25 @@ class TestRotation:
     def test_is_not_for_another_owner(self) -> None:
         with pytest.raises(SecretUnreadable):
             Vault([NEW, OLD]).rewrap(sealed(Vault([OLD])), owner="tenant-b")
+
+
+class TestDigests:
+    def test_equal_messages_are_known_by_them_and_others_are_not(self) -> None:
+        vault = Vault([OLD])
+        assert vault.digests(b"message") == vault.digests(b"message")
+        assert vault.digests(b"message") != vault.digests(b"massage")
+
+    def test_they_cannot_be_made_without_the_key(self) -> None:
+        (known,) = Vault([OLD]).digests(b"message")
+        assert known not in Vault([NEW]).digests(b"message")
+        # Nor do they give away what the key itself would make of the message.
+        assert known != hmac.digest(OLD.key, b"message", "sha256").hex()
+
+    def test_a_stored_one_is_known_for_as_long_as_its_key(self) -> None:
+        stored = Vault([OLD]).digests(b"message")[0]
+        rotated = Vault([NEW, OLD]).digests(b"message")
+        assert stored in rotated
+        assert stored != rotated[0]
 
 
 class TestAVault:
