@@ -79,7 +79,8 @@ class TokenPrices(Spec):
 class OpenAITeacher(Spec):
     """A server that speaks OpenAI's chat completions: OpenAI, Azure, vLLM, SGLang, llama.cpp,
     Ollama, OpenRouter and others. Either a stored connection (`teacher_id`), which alone can
-    carry a key, or `base_url` and `model` of a server that needs none."""
+    carry a key, or `base_url` and `model` of a server that needs none. Both only where the
+    address is the connection's own, as a stored job has them."""
 
     kind: Literal["openai"] = "openai"
     teacher_id: str | None = Field(
@@ -122,12 +123,13 @@ class OpenAITeacher(Spec):
 
     @model_validator(mode="after")
     def _reachable(self) -> Self:
-        if (self.teacher_id is None) == (self.base_url is None):
-            raise PydanticCustomError(
-                "teacher-connection", "give either teacher_id or base_url, and not both"
-            )
-        if self.base_url is not None and self.model is None:
+        if self.teacher_id is None and self.base_url is None:
+            raise PydanticCustomError("teacher-connection", "give a teacher_id, or a base_url")
+        if self.teacher_id is None and self.model is None:
             raise PydanticCustomError("teacher-connection", "base_url needs a model")
+        # What does not print fits no database, or no log.
+        if self.model is not None and not self.model.isprintable():
+            raise PydanticCustomError("not-printable", "a model's name has printable characters")
         return self
 
 

@@ -8,10 +8,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from core.db.base import Row
-from core.db.tables import DatasetRow, JobRow
+from core.db.tables import DatasetRow, JobRow, TeacherRow
 from core.ids import TenantId
 
-Keyed = TypeVar("Keyed", DatasetRow, JobRow)
+Keyed = TypeVar("Keyed", DatasetRow, JobRow, TeacherRow)
 
 
 class IdempotencyKeyTaken(Exception):
