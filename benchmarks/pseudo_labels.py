@@ -155,7 +155,7 @@ def _embed(texts: Sequence[str]) -> NDArray[np.float32]:
 def _asked_few_shot(task: Task) -> FloatArray:
     """[N, K], its probabilities for the pool."""
     labels = [Label(name=name, examples=task.examples[name]) for name in task.labels]
-    teacher = build_teacher(FewShotTeacher(), labels=labels, instruction="", source=ModelSource())
+    teacher = build_teacher(FewShotTeacher(), labels=labels, source=ModelSource())
     rows: list[tuple[float, ...]] = []
     for start in range(0, len(task.pool), _AT_ONCE):
         for answer in teacher.answer([Question(t) for t in task.pool[start : start + _AT_ONCE]]):

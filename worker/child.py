@@ -52,7 +52,8 @@ def main() -> int:
     assignment = Assignment.from_json(sys.stdin.read())
     die_with(assignment.supervisor_pid)
     password = make_url(assignment.database_url).password
-    configure_logging(secrets=[password] if password else [])
+    keys = assignment.teacher_keys.values()
+    configure_logging(secrets=[*([password] if password else []), *keys])
     with structlog.contextvars.bound_contextvars(
         job_id=assignment.job_id, attempt=assignment.attempt
     ):

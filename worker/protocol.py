@@ -1,7 +1,7 @@
 """What a supervisor and its child say to each other: one assignment down, JSON lines up."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,9 @@ class Assignment:
     allowed_models: tuple[str, ...]
     threads: int
     checkpoint_seconds: float
+    # Servers that teachers may stand at, and the keys of those of this job by teacher id.
+    teacher_hosts: tuple[str, ...] = ()
+    teacher_keys: dict[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def claim(self) -> Claim:
@@ -56,7 +59,8 @@ class Assignment:
     @classmethod
     def from_json(cls, text: str) -> "Assignment":
         fields = json.loads(text)
-        return cls(**{**fields, "allowed_models": tuple(fields["allowed_models"])})
+        lists = {name: tuple(fields[name]) for name in ("allowed_models", "teacher_hosts")}
+        return cls(**{**fields, **lists})
 
 
 def checkpoints_dir(data_dir: Path, job_id: str) -> Path:

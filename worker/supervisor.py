@@ -4,7 +4,7 @@ import os
 import shutil
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import assert_never
 from uuid import uuid4
@@ -16,20 +16,26 @@ from core.config import Settings
 from core.db.repositories.engine import Claim, EngineRepository, GhostWorker
 from core.db.session import Database
 from core.db.tables import JobRow
+from core.errors import ServiceError
+from core.secret_key_file import open_vault
 from worker.child_process import ChildProcess
 from worker.devices import Device, threads_per_slot
 from worker.drain import Drain
 from worker.durability import Abandoned, durably
 from worker.faults import FaultPoints
 from worker.leftovers import temporary_folder
+from worker.problems import teacher_silent
 from worker.protocol import Assignment, checkpoints_dir
 from worker.supervision import Supervision
+from worker.teacher_keys import open_keys
 from worker.verdict import Crash, Finish, LeaveAlone, Park, Release, Verdict, judge
 
 log = structlog.get_logger(__name__)
 
 CHILD = (sys.executable, "-m", "worker.child")
 FIRST_STAGE = "label"
+# How soon a job is tried again whose teacher's key this worker cannot open.
+KEY_RETRY_S = 900.0
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
     "MKL_NUM_THREADS",
@@ -59,6 +65,7 @@ class Supervisor:
         self._settings = settings
         self._drain = drain
         self._command = command
+        self._vault = open_vault(settings.secret_keys, data_dir=settings.data_dir)
         self._threads = threads_per_slot(settings.torch_threads, slots)
         self._worker = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:6]}"
 
@@ -82,14 +89,23 @@ class Supervisor:
         return True
 
     def _run(self, row: JobRow, device: Device) -> Verdict:
+        try:
+            keys = open_keys(self._database, self._vault, row)
+        except ServiceError as error:
+            # Another worker may have the key, or this one after its operator mended it.
+            log.error("teacher_key_unreadable", code=error.code)
+            silent = teacher_silent("teacher-auth", error.detail, stage=FIRST_STAGE)
+            return Park(silent, KEY_RETRY_S)
         log.info("child_starting", device=device.name)
         with temporary_folder(self._settings.data_dir) as scratch:
-            return self._watch(row, device, scratch)
+            return self._watch(row, device, scratch, keys=keys)
 
-    def _watch(self, row: JobRow, device: Device, scratch: str) -> Verdict:
+    def _watch(
+        self, row: JobRow, device: Device, scratch: str, *, keys: Mapping[str, str]
+    ) -> Verdict:
         child = ChildProcess(
             self._command,
-            self._assignment(row),
+            self._assignment(row, keys),
             environment=self._environment(device, scratch),
             log_path=self._settings.data_dir / "logs" / f"{row.id}.log",
         )
@@ -132,7 +148,7 @@ class Supervisor:
                 folder = checkpoints_dir(self._settings.data_dir.resolve(), claim.job_id)
                 shutil.rmtree(folder, ignore_errors=True)
 
-    def _assignment(self, row: JobRow) -> Assignment:
+    def _assignment(self, row: JobRow, keys: Mapping[str, str]) -> Assignment:
         models_dir = self._settings.models_dir
         return Assignment(
             tenant_id=row.tenant_id,
@@ -145,6 +161,8 @@ class Supervisor:
             allowed_models=self._settings.allowed_models,
             threads=self._threads,
             checkpoint_seconds=self._settings.checkpoint_seconds,
+            teacher_hosts=self._settings.teacher_hosts,
+            teacher_keys=dict(keys),
         )
 
     def _environment(self, device: Device, scratch: str) -> dict[str, str]:

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.jobs.errors import BudgetRequired, PriceUnknown
-from app.jobs.schemas import BudgetSpec
+from app.jobs.schemas import BudgetSpec, JobCreate
 from app.teacher_urls import allowed_endpoint
 from core.db.repositories.teachers import TeacherRepository
 from core.db.tables import TeacherRow
@@ -53,6 +53,19 @@ def complete_teacher(
             return teacher.model_copy(update={"teachers": members})
         case _:
             return teacher
+
+
+def with_teacher(
+    session: Session,
+    tenant: TenantId,
+    body: JobCreate,
+    *,
+    allow_list: AllowList,
+    prices: PriceTable,
+) -> JobCreate:
+    """The request with its teacher completed; raises what `complete_teacher` raises."""
+    teacher = complete_teacher(session, tenant, body.teacher, allow_list=allow_list, prices=prices)
+    return body.model_copy(update={"teacher": teacher})
 
 
 def hold_teachers(session: Session, tenant: TenantId, teacher: Teacher) -> None:

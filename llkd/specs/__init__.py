@@ -31,7 +31,6 @@ from llkd.specs.students import (
 from llkd.specs.teachers import (
     EnsembleTeacher,
     FewShotTeacher,
-    HuggingFaceTeacher,
     LocalTeacher,
     OpenAITeacher,
     ProvidedTeacher,
@@ -39,6 +38,7 @@ from llkd.specs.teachers import (
     TeacherSpec,
     TokenPrices,
     ZeroShotTeacher,
+    members_of,
 )
 from llkd.specs.training import MAX_EPOCHS, TrainingSpec
 
@@ -56,7 +56,6 @@ __all__ = [
     "EnsembleTeacher",
     "FewShotTeacher",
     "FreeMatchSelection",
-    "HuggingFaceTeacher",
     "Label",
     "LlkdSelection",
     "LocalTeacher",
@@ -81,5 +80,6 @@ __all__ = [
     "TrainingSpec",
     "ZeroShotTeacher",
     "label_key",
+    "members_of",
     "students_of",
 ]

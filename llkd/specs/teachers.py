@@ -56,19 +56,6 @@ class ZeroShotTeacher(Spec):
         return self
 
 
-class HuggingFaceTeacher(Spec):
-    """A language model on this worker's own device: every label's probability is computed
-    exactly, none is generated."""
-
-    kind: Literal["huggingface"] = "huggingface"
-    model: ModelName = Field(examples=["local/llama"])
-    revision: Revision = None
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
-        default="auto", description="`auto`: bfloat16 on a GPU, float32 on a CPU."
-    )
-    examples_per_label: ExamplesPerLabel = 4
-
-
 class TokenPrices(Spec):
     """What a model's tokens cost."""
 
@@ -133,10 +120,10 @@ class OpenAITeacher(Spec):
         return self
 
 
-LocalTeacher = FewShotTeacher | ProvidedTeacher
+LocalTeacher = FewShotTeacher | ProvidedTeacher | ZeroShotTeacher
 
 SingleTeacher = Annotated[
-    FewShotTeacher | ProvidedTeacher | ZeroShotTeacher | HuggingFaceTeacher | OpenAITeacher,
+    FewShotTeacher | ProvidedTeacher | ZeroShotTeacher | OpenAITeacher,
     Field(discriminator="kind"),
 ]
 
@@ -155,4 +142,14 @@ class EnsembleTeacher(Spec):
     )
 
 
-TeacherSpec = Annotated[FewShotTeacher | ProvidedTeacher, Field(discriminator="kind")]
+TeacherSpec = Annotated[
+    FewShotTeacher | ProvidedTeacher | ZeroShotTeacher | OpenAITeacher | EnsembleTeacher,
+    Field(discriminator="kind"),
+]
+
+
+def members_of(
+    teacher: FewShotTeacher | ProvidedTeacher | ZeroShotTeacher | OpenAITeacher | EnsembleTeacher,
+) -> tuple[FewShotTeacher | ProvidedTeacher | ZeroShotTeacher | OpenAITeacher, ...]:
+    """The teachers that are asked: the only one, or those of an ensemble."""
+    return teacher.teachers if isinstance(teacher, EnsembleTeacher) else (teacher,)

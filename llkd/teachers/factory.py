@@ -5,15 +5,14 @@ from pathlib import Path
 from typing import assert_never
 
 from llkd.base_models import ModelSource, fingerprint, locate
-from llkd.specs import FewShotTeacher, Label, LocalTeacher, ProvidedTeacher
+from llkd.specs import FewShotTeacher, Label, LocalTeacher, ProvidedTeacher, ZeroShotTeacher
 from llkd.teachers.base import Teacher
 from llkd.teachers.few_shot import Embedder, FewShotClassifier
 from llkd.teachers.provided import ProvidedAnswers
+from llkd.teachers.zero_shot import make_zero_shot
 
 
-def build_teacher(
-    spec: LocalTeacher, *, labels: Sequence[Label], instruction: str, source: ModelSource
-) -> Teacher:
+def build_teacher(spec: LocalTeacher, *, labels: Sequence[Label], source: ModelSource) -> Teacher:
     """Build a teacher that works on this host; it loads what it needs when first asked.
 
     Raises:
@@ -28,6 +27,8 @@ def build_teacher(
                 weights_sha256=fingerprint(folder),
                 load_embedder=lambda: _load_embedder(folder),
             )
+        case ZeroShotTeacher():
+            return make_zero_shot(spec, labels, source=source)
         case ProvidedTeacher():
             return ProvidedAnswers(labels)
         case _:

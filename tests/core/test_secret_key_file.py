@@ -62,7 +62,7 @@ class TestTheFirstStart:
             subprocess.Popen(
                 command, cwd=root, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
             )
-            for _ in range(4)
+            for _ in range(2)
         ]
         for process in starting:
             assert process.stdout is not None

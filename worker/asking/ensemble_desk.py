@@ -16,10 +16,13 @@ class EnsembleDesk:
     The tally counts combined answers; the members' own tallies are theirs alone.
     """
 
-    def __init__(self, members: Sequence[Desk], *, how: Literal["average", "vote"]) -> None:
+    def __init__(
+        self, members: Sequence[Desk], *, how: Literal["average", "vote"], class_count: int
+    ) -> None:
         self.tally = Tally()
         self._members = members
         self._how: Literal["average", "vote"] = how
+        self._class_count = class_count
 
     @property
     def budget_reached(self) -> bool:
@@ -65,7 +68,10 @@ class EnsembleDesk:
             else each.answer
             for each in there
         ]
-        return Asked(combine(answers, how=self._how), cached=all(each.cached for each in there))
+        return Asked(
+            combine(answers, self._how, class_count=self._class_count),
+            cached=all(each.cached for each in there),
+        )
 
 
 def _completed(

@@ -80,6 +80,7 @@ class RemoteDesk:
     runs are stored together by the next one.
 
     Args:
+        runner: of the event loop in which the teacher was made.
         is_stopping: whether this process was asked to stop: no new call is made then.
     """
 
@@ -89,6 +90,7 @@ class RemoteDesk:
         *,
         store: AnswerStore,
         purse: Purse,
+        runner: asyncio.Runner,
         is_stopping: Callable[[], bool],
     ) -> None:
         self.tally = Tally()
@@ -98,7 +100,7 @@ class RemoteDesk:
         self.purse = purse
         self.is_stopping = is_stopping
         self.failures = FailureLog()
-        self._runner = asyncio.Runner()
+        self._runner = runner
         # The database is one thread's at a time, and never the event loop's.
         self._clerk = ThreadPoolExecutor(1, thread_name_prefix="answers")
 
@@ -214,7 +216,7 @@ class _Round:
                     raise
             except Exception as error:
                 # What is held for it stays so if it may have been billed.
-                if isinstance(error, Park) and not error.effort.timeouts:
+                if isinstance(error, Park) and not error.effort.maybe_billed:
                     self._unused.append(held)
                 self._end(error)
             else:

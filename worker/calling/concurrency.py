@@ -41,7 +41,8 @@ class AdaptiveLimit:
 
     async def acquire(self) -> int:
         """Wait for a slot, first come first served; returns the round it belongs to."""
-        if self._in_flight < self._limit and not self._line:
+        # A free slot means that nobody waits: each is handed over the moment it is free.
+        if self._in_flight < self._limit:
             self._take()
             return self._round
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -69,7 +69,7 @@ class TestEmbed:
 
 
 def build(teacher: FewShotTeacher | ProvidedTeacher, source: ModelSource) -> Teacher:
-    return build_teacher(teacher, labels=SUPPORT, instruction="", source=source)
+    return build_teacher(teacher, labels=SUPPORT, source=source)
 
 
 class TestBuildTeacher:

@@ -85,7 +85,13 @@ class Office:
             labels=job.spec.label_names,
         )
         purse = Purse(job.database, tenant_id=job.tenant_id, claim=job.assignment.claim)
-        self.desk = RemoteDesk(server, store=store, purse=purse, is_stopping=lambda: self.stopping)
+        self.desk = RemoteDesk(
+            server,
+            store=store,
+            purse=purse,
+            runner=asyncio.Runner(),
+            is_stopping=lambda: self.stopping,
+        )
 
     def ask(
         self, texts: Sequence[str], told: Callable[[int], None] | None = None
@@ -218,7 +224,7 @@ class TestItsEnd:
         class Silent(FakeServer):
             async def ask(self, question: Question) -> TeacherAnswer:
                 park = Park("teacher-unavailable", "Silence.", after_s=60)
-                park.effort = Effort(attempts=1, timeouts=1)
+                park.effort = Effort(attempts=1, timeouts=1, maybe_billed=1)
                 raise park
 
         here = office(Silent(concurrency=1))

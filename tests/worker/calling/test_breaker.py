@@ -67,6 +67,13 @@ class TestTimeWithoutASuccess:
         broken.fail(BUSY, began_at=1240, now=1300)
         assert parked(broken)
 
+    def test_begins_anew_with_every_success(self) -> None:
+        broken = breaker()
+        broken.fail(BUSY, began_at=0, now=1)
+        broken.succeed(now=200)
+        broken.fail(BUSY, began_at=390, now=400)
+        broken.check()
+
     def test_does_not_count_while_nobody_asks(self) -> None:
         broken = breaker()
         broken.succeed(now=0)

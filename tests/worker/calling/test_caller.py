@@ -102,6 +102,20 @@ class TestAnAnswer:
         assert run(scenario()) == pytest.approx(1, abs=0.05)
 
 
+class TestALimitToldByTheServer:
+    @pytest.mark.parametrize("status", [200, 400])
+    def test_is_kept_by_the_calls_that_follow(self, status: int) -> None:
+        async def scenario() -> float:
+            reply = ScriptedReply(status, {"x-ratelimit-limit-requests": "60"})
+            caller = caller_of(Server([reply], latency_s=0))
+            for _ in range(4):
+                await caller.call("/chat", b"{}", tokens=1)
+            return now()
+
+        # The first told the limit, the second took what the full bucket held.
+        assert run(scenario()) == pytest.approx(2, abs=0.01)
+
+
 class TestARefusedRequest:
     @pytest.mark.parametrize("status", [400, 413, 422])
     def test_is_not_made_again(self, status: int) -> None:
@@ -124,6 +138,14 @@ class TestARefusedRequest:
         figures = run(scenario())
         assert figures.outcomes == {"refused_by_server": 500}
         assert figures.concurrency == 16
+
+    def test_between_two_failures_shows_that_the_server_lives(self) -> None:
+        async def scenario() -> CallFigures:
+            caller = caller_of(Server([error(503), error(400)] * 50), concurrency=1, attempts=1)
+            await call_all(caller, 100)
+            return caller.figures
+
+        assert run(scenario()).outcomes == {"gave_up": 50, "refused_by_server": 50}
 
     def test_whose_numbers_are_no_json_is_ended_for_good(self) -> None:
         server = Server(rest=NAN)
@@ -443,6 +465,31 @@ class TestPark:
 
         called = run(scenario())
         assert [type(outcome) for outcome in called] == [Park, *[Called] * 7, Park, Park]
+
+    def test_waits_for_none_of_those_in_flight(self) -> None:
+        class Hanging(Server):
+            async def post(self, path: str, body: bytes) -> ScriptedReply:
+                await asyncio.sleep(1 if body == b"0" else 50)
+                return error(503)
+
+        async def scenario() -> list[float]:
+            caller = caller_of(Hanging(), concurrency=2, park_after_failures=1)
+            times = []
+
+            async def parked(body: bytes) -> None:
+                with pytest.raises(Park):
+                    await caller.call("/chat", body, tokens=1)
+                times.append(now())
+
+            # The first parks the job and halves the limit, which the second still fills.
+            calls = [asyncio.ensure_future(parked(b"%d" % number)) for number in range(4)]
+            await asyncio.sleep(2)
+            await parked(b"late")
+            await asyncio.gather(*calls)
+            assert caller.figures.requests == 4
+            return times
+
+        assert run(scenario()) == [1, 1, 1, 2, 50]
 
     def test_tells_what_the_parked_call_had_cost(self) -> None:
         server = Server([TransportFailed("timeout"), TransportFailed("reset"), error(401)])

@@ -87,6 +87,18 @@ class TestTokensAMinute:
 
         assert run(scenario()) == pytest.approx(4, abs=0.05)
 
+    def test_given_back_shorten_a_wait_that_has_begun(self) -> None:
+        async def scenario() -> float:
+            gate = limits(tokens=600)
+            await gate.admit(600)
+            waiting = asyncio.ensure_future(gate.admit(10))
+            await asyncio.sleep(5)
+            gate.correct(estimated=600, used=10)
+            await waiting
+            return now()
+
+        assert 5 <= run(scenario()) <= 6.1
+
     def test_that_were_underestimated_are_charged(self) -> None:
         async def scenario() -> float:
             gate = limits(tokens=600)
