@@ -30,7 +30,11 @@ class Workshop:
         self.told: list[Message] = []
 
     def claim(
-        self, *, environment: Mapping[str, str] = os.environ, checkpoint_seconds: float = 1e9
+        self,
+        *,
+        environment: Mapping[str, str] = os.environ,
+        checkpoint_seconds: float = 1e9,
+        teacher_hosts: tuple[str, ...] = (),
     ) -> Job:
         """The next ready job, as a child would see it."""
         settings = Settings(data_dir=self.data_dir)
@@ -50,6 +54,7 @@ class Workshop:
             allowed_models=(),
             threads=1,
             checkpoint_seconds=checkpoint_seconds,
+            teacher_hosts=teacher_hosts,
         )
         rows = load_rows(self.database, assignment)
         return Job(

@@ -25,6 +25,7 @@ from worker.asking.purse import Purse
 from worker.asking.remote_desk import RemoteDesk
 from worker.asking.store import AnswerStore
 from worker.job import Job
+from worker.protocol import Json
 
 # Where the job's progress keeps what its servers turned out to offer.
 PROBED = "probed"
@@ -80,17 +81,10 @@ def _remote_desk(job: Job, spec: OpenAITeacher, purse: Purse) -> RemoteDesk:
     probed = job.row.progress_detail.get(PROBED, {})
     runner = asyncio.Runner()
     try:
-        teacher = runner.run(
-            PricedChatTeacher.connect(
-                spec,
-                task,
-                allow_list=AllowList.parse(job.assignment.teacher_hosts),
-                key=None if key is None else SecretStr(key),
-                known=probed.get(name),
-            )
-        )
-    except ServiceError as error:
-        raise TeacherNotAllowed(error.detail) from error
+        teacher = _connected(job, spec, task, runner, key=key, known=probed.get(name))
+    except BaseException:
+        runner.close()
+        raise
     job.progress.note(PROBED, probed | {name: teacher.probed.to_json()})
     store = _store(job, fingerprint=teacher.teacher.fingerprint, model=teacher.teacher.model)
     return RemoteDesk(
@@ -100,6 +94,29 @@ def _remote_desk(job: Job, spec: OpenAITeacher, purse: Purse) -> RemoteDesk:
         runner=runner,
         is_stopping=lambda: job.stop.requested,
     )
+
+
+def _connected(
+    job: Job,
+    spec: OpenAITeacher,
+    task: ChatTask,
+    runner: asyncio.Runner,
+    *,
+    key: str | None,
+    known: Json | None,
+) -> PricedChatTeacher:
+    try:
+        return runner.run(
+            PricedChatTeacher.connect(
+                spec,
+                task,
+                allow_list=AllowList.parse(job.assignment.teacher_hosts),
+                key=None if key is None else SecretStr(key),
+                known=known,
+            )
+        )
+    except ServiceError as error:
+        raise TeacherNotAllowed(error.detail) from error
 
 
 def _store(job: Job, *, fingerprint: str, model: str, reads_provided: bool = False) -> AnswerStore:
