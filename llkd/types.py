@@ -29,6 +29,7 @@ class ConfidenceSource(StrEnum):
 
     CALIBRATED = "calibrated"
     PROVIDED = "provided"
+    LABEL_LOGPROB = "label_logprob"
     NONE = "none"
 
 
@@ -65,6 +66,9 @@ class TeacherAnswer:
             tie and saturate; rounding makes it worse), or None when unknown.
         confidence: probability of `label`, in [0, 1], or None when unknown.
         cost_micros: millionths of a US dollar.
+        label_mass: what a language model gave all labels together, in [0, 1], before they
+            were made to sum to 1; little says that it would rather have answered something
+            else. None for teachers that can answer nothing but labels.
     """
 
     status: AnswerStatus
@@ -75,6 +79,7 @@ class TeacherAnswer:
     tokens_in: int = 0
     tokens_out: int = 0
     cost_micros: int = 0
+    label_mass: float | None = None
 
 
 @dataclass(frozen=True)
