@@ -59,7 +59,9 @@ def find_obstacle(model: PreTrainedModel) -> Obstacle | None:
     return None
 
 
-def agrees(tree: TreeScorer, full: FullScorer, *, texts: Sequence[Ids], spelling: Spelling) -> bool:
+def agrees(
+    tree: TreeScorer, full: FullScorer, *, texts: Sequence[Ids], spelling: Spelling, label: int
+) -> bool:
     """Whether the first and the last of a pack's texts score as their whole prompts do.
 
     What a configuration does not tell shows here: positions that a model counts by itself,
@@ -69,14 +71,15 @@ def agrees(tree: TreeScorer, full: FullScorer, *, texts: Sequence[Ids], spelling
         tree: on trial.
         full: right for every model.
         texts: equal texts, as many as fill a pack.
-        spelling: their prompt with some of the labels: the first ones.
+        spelling: the prompt of one of them, with one label.
+        label: which one.
 
     Raises:
         TeacherOutOfMemory: one text alone is too much.
     """
-    expected = full.score(spelling)
+    (expected,) = full.score(spelling)
     try:
-        found = tree.score(texts)[[0, -1], : len(expected)]
+        found = tree.score(texts)[[0, -1], label]
     except (RuntimeError, TypeError, ValueError, IndexError):
         # A model that cannot take the mask or the positions fails where it first uses them.
         return False

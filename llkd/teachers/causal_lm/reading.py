@@ -125,6 +125,9 @@ class PromptReader:
         return [ids[len(prompt) :] for ids in whole]
 
     def _encode(self, texts: Sequence[str]) -> list[Ids]:
+        # transformers' tokenizers fail on no text at all.
+        if not texts:
+            return []
         encoded = self._tokenizer(
             list(texts),
             # The frame has them already.

@@ -18,9 +18,6 @@ from llkd.tokens import CHARACTERS_A_TOKEN
 # texts, but each token also looks past all of its neighbours, in vain.
 _TOKEN_BUDGET = {"cpu": 1024, "cuda": 4096}
 
-# Labels that a model is tried on: one takes as long as a whole prompt.
-_TRIED_LABELS = 2
-
 
 class LabelScorer:
     """Scores the labels of a frame for any text in it.
@@ -97,16 +94,25 @@ class LabelScorer:
     def _is_proven(self) -> bool:
         """Whether a pack of one made-up text, over and over, scores as it should."""
         labels = self._reader.continuations
-        probe = next((reading.ids for reading in self._reader.probes if reading.is_apart), None)
+        probe = next(
+            (
+                reading.ids
+                for reading in self._reader.probes
+                if reading.is_apart and self._has_room(len(reading.ids))
+            ),
+            None,
+        )
         if labels is None or probe is None:
             return False
         text = probe[len(self._reader.head) :]
-        slots = len(text) + self._tree.tree_size
+        # The longest goes deepest into the tree; each label takes as long as a whole prompt.
+        label = max(range(len(labels)), key=lambda place: len(labels[place]))
         return agrees(
             self._tree,
             self._full,
-            texts=[text] * max(2, self._budget // slots),
-            spelling=Spelling([probe + label for label in labels[:_TRIED_LABELS]], len(probe)),
+            texts=[text] * max(2, self._budget // (len(text) + self._tree.tree_size)),
+            spelling=Spelling([probe + labels[label]], len(probe)),
+            label=label,
         )
 
     def _score_packed(
