@@ -31,9 +31,15 @@ class FewShotTeacher(Spec):
 
 
 class ProvidedTeacher(Spec):
-    """Answers made elsewhere: the dataset's teacher columns."""
+    """Answers made elsewhere: the dataset's teacher columns, or its second file's."""
 
     kind: Literal["provided"] = "provided"
+    confidence: Literal["probability", "votes", "verbalised"] = Field(
+        default="probability",
+        description="What the confidences and probabilities that were given are: a model's own "
+        "probabilities, shares of several answers that agree, or what a language model said of "
+        "its sureness. Votes that were given as votes are known for what they are.",
+    )
 
 
 class ZeroShotTeacher(Spec):
@@ -45,8 +51,8 @@ class ZeroShotTeacher(Spec):
     revision: Revision = None
     hypothesis: Annotated[str, StringConstraints(min_length=2, max_length=500)] = Field(
         default="This text is about {}.",
-        description="What a label claims of a text; `{}` is the label's name or description. "
-        "Read by a model of natural language inference alone.",
+        description="What a label claims of a text; `{}` is the label's name, followed by its "
+        "description. Read by a model of natural language inference alone.",
     )
 
     @model_validator(mode="after")

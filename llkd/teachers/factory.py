@@ -25,8 +25,8 @@ def build_teacher(spec: DistillationSpec, *, source: ModelSource) -> Teacher:
                 weights_sha256=fingerprint(folder),
                 load_embedder=lambda: _load_embedder(folder),
             )
-        case ProvidedTeacher():
-            return ProvidedAnswers(spec.labels)
+        case ProvidedTeacher() as teacher:
+            return ProvidedAnswers(spec.labels, confidence=teacher.confidence)
         case _:
             assert_never(spec.teacher)
 

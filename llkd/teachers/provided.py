@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from llkd.specs import Label, label_key
 from llkd.types import (
     AnswerStatus,
     ConfidenceSource,
+    FloatArray,
     ProvidedAnswer,
     Question,
     TeacherAnswer,
@@ -20,19 +22,30 @@ from llkd.types import (
 # further off was not meant as probabilities.
 SUM_TOLERANCE = 0.02
 
+Meaning = Literal["probability", "votes", "verbalised"]
+_SOURCES: dict[Meaning, ConfidenceSource] = {
+    "probability": ConfidenceSource.PROVIDED,
+    "votes": ConfidenceSource.VOTES,
+    "verbalised": ConfidenceSource.VERBALISED,
+}
 _MALFORMED = TeacherAnswer(AnswerStatus.MALFORMED)
 
 
 class ProvidedAnswers:
     """Checks each given answer against the labels; adds and guesses nothing."""
 
-    def __init__(self, labels: Sequence[Label]) -> None:
+    def __init__(self, labels: Sequence[Label], *, confidence: Meaning = "probability") -> None:
+        """confidence: what confidences and probabilities are that were given as such."""
         self._index = {label_key(label.name): place for place, label in enumerate(labels)}
+        self._source = _SOURCES[confidence]
 
     @property
     def fingerprint(self) -> str:
-        """Sha256 of the kind and the labels' keys in order: nothing else decides an answer."""
-        decides = json.dumps(["provided", list(self._index)])
+        """Sha256 of the kind, what a confidence is, and the labels' keys in order.
+
+        Nothing else decides an answer.
+        """
+        decides = json.dumps(["provided", self._source, list(self._index)])
         return hashlib.sha256(decides.encode()).hexdigest()
 
     @property
@@ -50,6 +63,8 @@ class ProvidedAnswers:
     def _read(self, provided: ProvidedAnswer | None) -> TeacherAnswer:
         if provided is None:
             return TeacherAnswer(AnswerStatus.MISSING)
+        if provided.votes is not None:
+            return self._read_votes(provided.votes, tie_breaker=provided.label)
         if provided.probabilities is not None:
             return self._read_probabilities(provided.probabilities)
         if provided.label is None or not provided.label.strip():
@@ -65,9 +80,7 @@ class ProvidedAnswers:
             AnswerStatus.ANSWERED,
             label=label,
             confidence=None if confidence is None else float(confidence),
-            confidence_source=(
-                ConfidenceSource.NONE if confidence is None else ConfidenceSource.PROVIDED
-            ),
+            confidence_source=(ConfidenceSource.NONE if confidence is None else self._source),
         )
 
     def _read_probabilities(self, given: Mapping[str, float]) -> TeacherAnswer:
@@ -88,10 +101,41 @@ class ProvidedAnswers:
         if abs(total - 1) > SUM_TOLERANCE:
             return _MALFORMED
         row /= total
-        return TeacherAnswer(
-            AnswerStatus.ANSWERED,
-            label=int(row.argmax()),
-            probabilities=tuple(row.tolist()),
-            confidence=float(row.max()),
-            confidence_source=ConfidenceSource.PROVIDED,
+        return _answered(row, label=int(row.argmax()), source=self._source)
+
+    def _read_votes(self, given: Mapping[str, int], *, tie_breaker: str | None) -> TeacherAnswer:
+        """Take each label's share of the votes for its probability.
+
+        A vote for no label of the job is left out, and the answer says what share of the
+        votes stayed (`label_mass`). Of labels with equally many votes the one that stands
+        beside them answers, else the first in the order of the labels.
+        """
+        row = np.zeros(len(self._index))
+        for name, count in given.items():
+            label = self._index.get(label_key(name))
+            if label is not None:
+                row[label] += count
+        total = sum(given.values())
+        if min(given.values(), default=0) < 0 or not row.any():
+            return _MALFORMED
+        winners = np.flatnonzero(row == row.max()).tolist()
+        beside = None if tie_breaker is None else self._index.get(label_key(tie_breaker))
+        return _answered(
+            row / row.sum(),
+            label=beside if beside in winners else winners[0],
+            source=ConfidenceSource.VOTES,
+            label_mass=float(row.sum() / total),
         )
+
+
+def _answered(
+    row: FloatArray, *, label: int, source: ConfidenceSource, label_mass: float | None = None
+) -> TeacherAnswer:
+    return TeacherAnswer(
+        AnswerStatus.ANSWERED,
+        label=label,
+        probabilities=tuple(row.tolist()),
+        confidence=float(row[label]),
+        confidence_source=source,
+        label_mass=label_mass,
+    )

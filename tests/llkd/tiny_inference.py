@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from tokenizers import Tokenizer
@@ -38,7 +39,7 @@ def write_tiny_inference(
 
 def _network(family: str, names: dict[int, str], *, words: int) -> torch.nn.Module:
     # Larger than usual weights: a random network then tells pairs apart plainly.
-    spread = {"initializer_range": 0.5, "id2label": names, "pad_token_id": 0}
+    spread: dict[str, Any] = {"initializer_range": 0.5, "id2label": names, "pad_token_id": 0}
     if family == "distilbert":
         return DistilBertForSequenceClassification(
             DistilBertConfig(
