@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from sqlalchemy.orm import Session
 
@@ -156,14 +156,8 @@ class AnswerDesk:
         return self._job(session).attempt == self._claim.attempt
 
     def _key(self, question: Question) -> str:
-        provided = question.provided
-        decides = [
-            self._teacher.fingerprint,
-            question.text,
-            None
-            if provided is None
-            else [provided.label, provided.confidence, provided.probabilities],
-        ]
+        provided = None if question.provided is None else asdict(question.provided)
+        decides = [self._teacher.fingerprint, question.text, provided]
         return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
 
     def _row(self, question: Question, answer: TeacherAnswer) -> TeacherAnswerRow:

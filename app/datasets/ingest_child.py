@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -127,15 +128,13 @@ def ingest(
     with own_limits(), IssueFile(folder / ISSUES) as issues:
         spool = Spool(folder / SPOOL)
         counted, found = _keep_rows(reader, spool, issues, labels=labels)
+        write = partial(write_rows, folder / ROWS, spool, found, labels=labels.names)
         if answers is None:
-            second = None
-            answered = write_rows(folder / ROWS, spool, found, labels=labels.names)
+            answered, second = write(), None
         else:
             with SecondFile(answers, shelf=folder / SHELF, issues=issues) as file:
-                answered = write_rows(
-                    folder / ROWS, spool, found, labels=labels.names, answers=file.of
-                )
-                second = file.finish()
+                file.read()
+                answered, second = write(answers=file.of), file.finish()
     gold = gold_counts(found, labels=labels.names) if options.columns.label else None
     return {
         **counted,

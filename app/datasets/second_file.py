@@ -15,7 +15,6 @@ from app.datasets.cleaning import Cleaner
 from app.datasets.errors import BadDataset, TooManyRows, rebuild
 from app.datasets.matching import Answers
 from app.datasets.options import MAX_ROWS, Part, SourceFile
-from app.datasets.reading.base import RowReader
 from app.datasets.reading.factory import make_reader
 from app.datasets.reading.located import located_rows
 from app.datasets.rows import Answer, CleanRow, Issue, RawRow
@@ -28,14 +27,11 @@ TEXT_NOT_THERE = "text-not-there"
 
 
 class SecondFile:
-    """Reads the file when it is made; then finds each text's answer in it.
+    """Read once, then asked for each text's answer, then finished.
 
     Args:
         shelf: a file to make, where answers wait.
         issues: takes the rows that are set aside.
-
-    Raises:
-        BadDataset: the file cannot be read; the message says that it was this one.
     """
 
     def __init__(self, source: SourceFile, *, shelf: Path, issues: IssueFile) -> None:
@@ -46,8 +42,21 @@ class SecondFile:
         self._set_aside: Counter[str] = Counter()
         self._noted: list[Issue] = []
         self._reader = make_reader(source.path, source.options)
+
+    def read(self) -> None:
+        """Read the file to its end.
+
+        Raises:
+            BadDataset: it cannot be read; the message says that it was this file.
+        """
         with _named_in_refusals():
-            self._read(self._reader)
+            self._take_rows()
+        for line, first, is_same in self._answers.finish():
+            if is_same:
+                self._repeated += 1
+            else:
+                message = f"line {first} has another answer to this text; the first one counts"
+                self._put_aside(self._issue(line, None, ANOTHER_ANSWER, message))
 
     def of(self, texts: Sequence[str]) -> list[Answer]:
         """Each text's answer, in order; an empty one where there is none."""
@@ -80,19 +89,13 @@ class SecondFile:
     ) -> None:
         self._answers.close()
 
-    def _read(self, reader: RowReader) -> None:
+    def _take_rows(self) -> None:
         cleaner = Cleaner(self._columns, note=self._noted.append, part=Part.ANSWERS)
-        for raw in located_rows(reader):
+        for raw in located_rows(self._reader):
             self._rows += 1
             if self._rows > MAX_ROWS:
                 raise TooManyRows(f"The file has more than {MAX_ROWS} rows.")
             self._take(raw, cleaner)
-        for line, first, is_same in self._answers.finish():
-            if is_same:
-                self._repeated += 1
-            else:
-                message = f"line {first} has another answer to this text; the first one counts"
-                self._put_aside(self._issue(line, None, ANOTHER_ANSWER, message))
 
     def _take(self, raw: RawRow | Issue, cleaner: Cleaner) -> None:
         row = raw._replace(part=Part.ANSWERS) if isinstance(raw, Issue) else cleaner.clean(raw)
