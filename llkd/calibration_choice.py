@@ -179,9 +179,7 @@ def _try_contextual(calibration: Calibration, gold: GoldAnswers | None) -> Calib
     """Keep it unless gold is known, and it makes fewer labels right or their confidences less
     true; no gold went into it, so that all of it may measure."""
     before = None if gold is None else _measure(gold)
-    after = (
-        None if gold is None else confidence_figures(calibration.apply(gold.answers), gold.gold)
-    )
+    after = None if gold is None else confidence_figures(calibration.apply(gold.answers), gold.gold)
     if before is None or after is None:
         return CalibrationChoice(calibration, "unchecked")
     trial = Trial(calibration, after)

@@ -14,7 +14,7 @@ class PseudoLabels:
     Attributes:
         labels: [N], in 0..K-1.
         confidence: [N], probability of each label, in [0, 1]; NaN where unknown.
-        probabilities: [N, K], rows sum to 1; a row of NaN where unknown.
+        probabilities: [N, K], rows sum to 1; NaN throughout a row that is unknown.
     """
 
     labels: IntArray
@@ -39,7 +39,8 @@ class PseudoLabels:
     @property
     def distributed(self) -> BoolArray:
         """[N], whether the probability of every label is known."""
-        return ~np.isnan(self.probabilities).any(axis=1)
+        # A row is known as a whole or not at all.
+        return ~np.isnan(self.probabilities[:, 0])
 
     def take(self, index: IntArray | BoolArray) -> "PseudoLabels":
         """Those of these texts."""

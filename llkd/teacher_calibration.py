@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
@@ -100,7 +101,7 @@ class Contextual:
 
 
 Change = Temperature | Isotonic | Contextual
-_CHANGES: dict[Method, type[Change]] = {
+_CHANGES: Mapping[Method, Callable[..., Change]] = {
     "temperature": Temperature,
     "isotonic": Isotonic,
     "contextual": Contextual,
@@ -172,9 +173,7 @@ def log_probabilities(probabilities: FloatArray) -> FloatArray:
     return logarithms
 
 
-def _share_rest(
-    probabilities: FloatArray, labels: IntArray, confidence: FloatArray
-) -> FloatArray:
+def _share_rest(probabilities: FloatArray, labels: IntArray, confidence: FloatArray) -> FloatArray:
     """[N, K], rows that sum to 1 with these confidences at the labels; unknown rows stay so."""
     own = np.arange(len(labels)), labels
     others = probabilities.copy()

@@ -23,7 +23,7 @@ from llkd.specs.students import (
     StudentSpec,
     students_of,
 )
-from llkd.specs.teachers import TeacherSpec
+from llkd.specs.teachers import ProvidedTeacher, TeacherSpec
 from llkd.specs.training import MAX_EPOCHS, TrainingSpec
 
 MOST_CANDIDATES = 16
@@ -83,6 +83,16 @@ class DistillationSpec(Spec):
         "cheap model estimates from the pool; or, by default, the mean of those of the two that "
         "tell something, if any does. A few-shot teacher's is taken as it is.",
     )
+    calibration: Literal["auto", "none", "temperature", "isotonic", "contextual"] = Field(
+        default="auto",
+        description="How the teacher's confidences are made truer. `temperature`: one number over "
+        "its probabilities, fitted on 50 gold rows or more. `isotonic`: a line that never falls "
+        "over its confidences, fitted on 500 or more. `contextual`: a language model's answers to "
+        "texts that say nothing are taken out of its probabilities, and labels may change. "
+        "`auto`: the better of the first two where there is enough gold, else the third where a "
+        "language model gives probabilities. What gold says would make them less true is not "
+        "done, and neither is what cannot be; the report says why.",
+    )
     prior: Literal["auto", "given", "estimated"] = Field(
         default="auto",
         description="Whether the teacher's answers are corrected for how often each label occurs, "
@@ -131,6 +141,16 @@ class DistillationSpec(Spec):
             raise ValueError(
                 f"{len(self.candidates())} pairs of a student and a selection are more than "
                 f"{MOST_CANDIDATES}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_asked(self) -> Self:
+        if self.calibration == "contextual" and isinstance(self.teacher, ProvidedTeacher):
+            raise PydanticCustomError(
+                "calibration-impossible",
+                "contextual calibration asks the teacher about texts that say nothing, and "
+                "provided answers cannot be asked",
             )
         return self
 

@@ -15,6 +15,7 @@ from llkd.teachers.factory import build_teacher
 from llkd.types import ProvidedAnswer, Question
 from worker.answer_desk import AnswerDesk, Asked
 from worker.buying import Bought, buy_answers, buy_by_lot
+from worker.calibrating import calibrate_labels
 from worker.confidence import make_passport
 from worker.durability import durably
 from worker.job import Job
@@ -114,7 +115,8 @@ class Labelling:
             "buying": None if self._bought is None else self._bought.told,
         }
         by_lot = None if self._bought is None else self._bought.by_lot
-        return correct_labels(job, output, by_lot=by_lot)
+        calibrated = calibrate_labels(job, output, by_lot=by_lot, content_free=None)
+        return correct_labels(job, calibrated, by_lot=by_lot)
 
     def _buy(self, roles: Roles) -> Bought:
         """Choose among the rows to train on, and ask about those.

@@ -1,0 +1,160 @@
+"""Makes the confidences of the pseudo-labels truer, as far as gold or the teacher tells how."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
+
+from core.label_files import LabelEntry, Role
+from llkd.calibration_choice import CalibrationChoice, Evidence, GoldAnswers, choose_calibration
+from llkd.pseudo_labels import PseudoLabels
+from llkd.specs import DistillationSpec, Spec
+from llkd.specs.teachers import HuggingFaceTeacher, OpenAITeacher
+from llkd.teacher_calibration import Calibration
+from llkd.types import FloatArray
+from worker.gold_answers import GatheredGold, gather_gold, pseudo_labels_of
+from worker.job import Job
+from worker.pool import index_of
+from worker.protocol import Json
+from worker.rewriting import rewrite_labels
+
+NONE = "none"
+
+
+def wants_content_free(spec: DistillationSpec) -> bool:
+    """Whether the teacher is to be asked `CONTENT_FREE_TEXTS`, if it gives probabilities.
+
+    By default a language model is: what it says to nothing is its bias. What an embedder
+    says to nothing is where nothing happens to lie among the examples.
+    """
+    return spec.calibration == "contextual" or (
+        spec.calibration == "auto" and _is_language_model(spec.teacher)
+    )
+
+
+def _is_language_model(teacher: Spec) -> bool:
+    return isinstance(teacher, HuggingFaceTeacher | OpenAITeacher)
+
+
+def calibrate_labels(
+    job: Job, output: Json, *, by_lot: Collection[int] | None, content_free: FloatArray | None
+) -> Json:
+    """The label stage's output with calibrated label files, as the job's `calibration` asks.
+
+    Rows that measure are calibrated alike; those whose own gold fitted the calibration by one
+    that was fitted without it, so that what is measured on them later is fair.
+
+    Args:
+        by_lot: rows that were chosen by lot, where others were not; None: all of them. Gold
+            of rows that were chosen because they are hard says too little of the others.
+        content_free: [M, K], the teacher's probabilities of `CONTENT_FREE_TEXTS`; None if it
+            was not asked.
+    """
+    gathered = gather_gold(job, output, by_lot=by_lot)
+    evidence = Evidence(
+        gathered.answers,
+        known=gathered.known,
+        distributed=gathered.distributed,
+        content_free=content_free if wants_content_free(job.spec) else None,
+    )
+    choice = choose_calibration(evidence, wish=job.spec.calibration, seed=job.spec.training.seed)
+    if choice.calibration is None:
+        return output | {"calibration": _told(job, choice, changed=0)}
+    rewriting = _Rewriting(job, choice.calibration, out_of_fold=_out_of_fold(choice, gathered))
+    files = rewrite_labels(job.artifacts, output, rewriting.of)
+    return output | files | {"calibration": _told(job, choice, changed=rewriting.changed)}
+
+
+def _out_of_fold(choice: CalibrationChoice, gathered: GatheredGold) -> Mapping[int, Calibration]:
+    """By its place, for each row whose gold both fits and measures: the calibration fitted
+    without it."""
+    trial = choice.chosen
+    if trial is None or trial.fold is None or not _measures(choice):
+        return {}
+    places = gathered.places["measuring"].tolist()
+    return {
+        place: trial.folds[fold] for place, fold in zip(places, trial.fold.tolist(), strict=True)
+    }
+
+
+def _measures(choice: CalibrationChoice) -> bool:
+    """Whether the gold that was used also measures the result."""
+    return choice.measured_on is not None and choice.measured_on.role == "measuring"
+
+
+class _Rewriting:
+    """Calibrates entries; counts the labels to train on that became others."""
+
+    def __init__(
+        self, job: Job, calibration: Calibration, *, out_of_fold: Mapping[int, Calibration]
+    ) -> None:
+        self.changed = 0
+        self._names = job.spec.label_names
+        self._index = index_of(job)
+        self._calibration = calibration
+        self._out_of_fold = out_of_fold
+
+    def of(self, first: int, entries: Sequence[Json]) -> list[LabelEntry]:
+        by_calibration: dict[Calibration, list[int]] = defaultdict(list)
+        for place, entry in enumerate(entries):
+            if entry["label"] is not None:
+                by_calibration[self._calibration_of(first + place, entry)].append(place)
+        written = [LabelEntry(**entry) for entry in entries]
+        for calibration, places in by_calibration.items():
+            answers = pseudo_labels_of([entries[place] for place in places], self._index)
+            covered, changed = calibration.covers(answers), calibration.apply(answers)
+            for number, place in enumerate(places):
+                if covered[number]:
+                    written[place] = self._entry(entries[place], changed, number, calibration.id)
+        return written
+
+    def _calibration_of(self, place: int, entry: Json) -> Calibration:
+        if entry["role"] != Role.EVALUATION:
+            return self._calibration
+        return self._out_of_fold.get(place, self._calibration)
+
+    def _entry(self, entry: Json, changed: PseudoLabels, number: int, name: str) -> LabelEntry:
+        label = self._names[changed.labels[number]]
+        self.changed += entry["role"] == Role.TRAIN and label != entry["label"]
+        told = entry["probabilities"] is not None
+        return LabelEntry(
+            **entry
+            | {
+                "label": label,
+                "probabilities": changed.probabilities[number].tolist() if told else None,
+                "confidence": float(changed.confidence[number]),
+                "calibration_id": name,
+            }
+        )
+
+
+def _told(job: Job, choice: CalibrationChoice, *, changed: int) -> Json:
+    """What the report says of it."""
+    calibration, trial = choice.calibration, choice.chosen
+    measured_on = _gold_told(choice.measured_on)
+    takes_gold = trial is not None and trial.fold is not None
+    return {
+        "asked": job.spec.calibration,
+        "method": NONE if calibration is None else calibration.method,
+        "id": None if calibration is None else calibration.id,
+        "parameters": {} if calibration is None else calibration.parameters,
+        "reason": choice.reason,
+        "fitted_on": measured_on if takes_gold else None,
+        "measured_on": measured_on,
+        "folds": [each.id for each in trial.folds] if trial and _measures(choice) else [],
+        "before": None if choice.before is None else asdict(choice.before),
+        "after": None if trial is None else asdict(trial.figures),
+        "tried": [
+            {
+                "method": each.calibration.method,
+                "log_loss": each.figures.log_loss,
+                "ece": each.figures.ece,
+                "accuracy": each.figures.accuracy,
+            }
+            for each in choice.tried
+        ],
+        "changed": changed,
+    }
+
+
+def _gold_told(gold: GoldAnswers | None) -> Json | None:
+    return None if gold is None else {"rows": len(gold.gold), "which": gold.role}
