@@ -167,3 +167,15 @@ class TestStudents:
                     "student": {"candidates": students},
                 }
             )
+
+
+class TestCalibration:
+    def test_provided_answers_cannot_be_asked_about_nothing(self) -> None:
+        given = make_spec(LlkdSelection()).model_dump(mode="json") | {"calibration": "contextual"}
+        with pytest.raises(ValidationError, match="cannot be asked"):
+            DistillationSpec.model_validate(given)
+        few_shot = given | {"teacher": {"kind": "few_shot"}}
+        assert DistillationSpec.model_validate(few_shot).calibration == "contextual"
+
+    def test_a_spec_that_says_nothing_of_it_is_calibrated(self) -> None:
+        assert make_spec(LlkdSelection()).calibration == "auto"
