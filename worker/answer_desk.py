@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from core.db.repositories.answers import AnswerRepository
-from core.db.repositories.engine import Claim, EngineRepository, GhostWorker
 from core.db.repositories.events import EventRepository
 from core.db.repositories.jobs import JobRepository
 from core.db.session import Database
@@ -19,6 +18,7 @@ from llkd.specs import label_key
 from llkd.teachers.base import Teacher
 from llkd.types import AnswerStatus, ConfidenceSource, Question, TeacherAnswer
 from worker.durability import durably
+from worker.purse import Purse
 from worker.tally import Tally
 
 # The log names the first failed rows of a job; all of them stand in its label file.
@@ -27,14 +27,14 @@ LOGGED_FAILURES = 100
 
 @dataclass(frozen=True)
 class Asked:
-    """A question's answer, and whether it was there already."""
+    """A question's answer, and whether an earlier job had bought it."""
 
     answer: TeacherAnswer
     cached: bool
 
 
 class AnswerDesk:
-    """The teacher behind its answer store, for one attempt at one job.
+    """The teacher behind its answer store, for one worker on one job.
 
     Answers are stored as they come, not fenced: whoever holds the job by then, they are
     paid and valid. What was spent is settled in the same transaction.
@@ -46,7 +46,7 @@ class AnswerDesk:
         *,
         database: Database,
         tenant_id: TenantId,
-        claim: Claim,
+        purse: Purse,
         labels: Sequence[str],
     ) -> None:
         self.tally = Tally()
@@ -54,7 +54,7 @@ class AnswerDesk:
         self._teacher = teacher
         self._database = database
         self._tenant_id = tenant_id
-        self._claim = claim
+        self._purse = purse
         self._labels = labels
         self._index = {label_key(name): place for place, name in enumerate(labels)}
         self._logged = 0
@@ -70,11 +70,19 @@ class AnswerDesk:
         rows = durably(
             self._database, lambda session: AnswerRepository(session).find(self._tenant_id, keys)
         )
-        found = [Asked(self._read(rows[key]), cached=True) if key in rows else None for key in keys]
+        found = [self._found(rows[key]) if key in rows else None for key in keys]
         for asked in found:
             if asked is not None:
-                self.tally.add(asked.answer, cached=True)
+                self.tally.add(asked.answer, cached=asked.cached)
         return found
+
+    def recount(self) -> None:
+        """Begin the counts anew, for one who goes through all questions once more.
+
+        The budget is looked at anew too: what others held a moment ago may be free now.
+        """
+        self.tally = Tally()
+        self.budget_reached = False
 
     def ask(self, questions: Sequence[Question], *, places: Sequence[int]) -> list[Asked | None]:
         """Put at most `batch_size` questions; None for those the budget no longer covers.
@@ -98,16 +106,16 @@ class AnswerDesk:
         """Hold as many calls as the caps leave room for, up to `wanted`; returns how many."""
 
         def reserve(session: Session) -> int:
-            job = self._job(session)
-            if job.held_calls:
+            if held := self._purse.held_calls(session):
                 # We hold nothing between two batches: this is our own reservation, whose
                 # commit came through although its connection broke.
-                return job.held_calls
-            room = wanted if job.cap_calls is None else job.cap_calls - job.spent_calls
+                return held
+            job = self._job(session)
+            taken = job.spent_calls + job.held_calls
+            room = wanted if job.cap_calls is None else job.cap_calls - taken
             calls = min(wanted, max(0, room))
-            engine = EngineRepository(session)
             # Teachers of this release work on this host and cost no money.
-            return calls if engine.reserve(self._claim, calls=calls, micros=0) else 0
+            return calls if self._purse.reserve(session, calls=calls, micros=0) else 0
 
         calls = durably(self._database, reserve)
         if calls < wanted:
@@ -130,30 +138,27 @@ class AnswerDesk:
         spent = sum(answer.cost_micros for answer in answers)
 
         def store(session: Session) -> bool:
-            if self._job(session).held_calls == 0 and self._is_ours(session):
+            if self._purse.held_calls(session) == 0 and self._purse.is_ours(session):
                 # Settled by a commit that came through although its connection broke.
                 return True
-            ours = EngineRepository(session).settle(
-                self._claim, calls=len(answers), held_micros=0, spent_micros=spent
+            ours = self._purse.settle(
+                session, calls=len(answers), held_micros=0, spent_micros=spent
             )
             AnswerRepository(session).store(self._tenant_id, rows)
             for failure in failures if ours else ():
                 EventRepository(session).append(
-                    self._claim.job_id, EventType.TEACHER_ROW_FAILED, failure
+                    self._purse.job.job_id, EventType.TEACHER_ROW_FAILED, failure
                 )
             return ours
 
         if not durably(self._database, store):
-            raise GhostWorker(self._claim)
+            raise self._purse.lost()
         self._logged += len(failures)
 
     def _job(self, session: Session) -> JobRow:
-        job = JobRepository(session).get(self._tenant_id, self._claim.job_id)
+        job = JobRepository(session).get(self._tenant_id, self._purse.job.job_id)
         assert job is not None, "jobs are never deleted"
         return job
-
-    def _is_ours(self, session: Session) -> bool:
-        return self._job(session).attempt == self._claim.attempt
 
     def _key(self, question: Question) -> str:
         provided = question.provided
@@ -178,7 +183,12 @@ class AnswerDesk:
             tokens_out=answer.tokens_out,
             cost_micros=answer.cost_micros,
             model=self._teacher.model,
+            job_id=self._purse.job.job_id,
         )
+
+    def _found(self, row: TeacherAnswerRow) -> Asked:
+        # What an earlier attempt or an assistant bought for this job, this job bought.
+        return Asked(self._read(row), cached=row.job_id != self._purse.job.job_id)
 
     def _read(self, row: TeacherAnswerRow) -> TeacherAnswer:
         return TeacherAnswer(
@@ -187,4 +197,7 @@ class AnswerDesk:
             probabilities=None if row.probabilities is None else tuple(row.probabilities),
             confidence=row.confidence,
             confidence_source=ConfidenceSource(row.confidence_source),
+            tokens_in=row.tokens_in,
+            tokens_out=row.tokens_out,
+            cost_micros=row.cost_micros,
         )

@@ -21,6 +21,7 @@ from worker.protocol import (
     Failed,
     Json,
     Succeeded,
+    Waiting,
     decode,
 )
 
@@ -132,6 +133,8 @@ class ChildProcess:
             match message:
                 case Advanced():
                     self._note(message)
+                case Waiting():
+                    self.advanced_at = time.monotonic()
                 case CheckpointSaved(pointer=pointer):
                     with self._lock:
                         self._checkpoints.append(pointer)

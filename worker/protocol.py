@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from core.db.repositories.engine import Claim
+from core.db.repositories.claims import Claim
 from core.ids import JobId
 
 Json = dict[str, Any]
@@ -19,12 +19,30 @@ EXIT_GHOST = 76
 
 
 @dataclass(frozen=True)
+class Part:
+    """The shard that an assistant begins with, and how it claims the next one.
+
+    Attributes:
+        worker: the name its shards are leased to; its supervisor renews them by it.
+    """
+
+    shard: int
+    attempt: int
+    first_row: int
+    rows: int
+    worker: str
+    lease_seconds: float
+
+
+@dataclass(frozen=True)
 class Assignment:
     """All that a child is told; it reads no environment and no settings of its own.
 
     Attributes:
+        attempt: at the job; an assistant's is the owner's.
         supervisor_pid: whose death is the child's death.
         database_url: with its password, hence by pipe, never on a command line.
+        part: what an assistant fills; None for the whole job.
     """
 
     tenant_id: str
@@ -37,6 +55,7 @@ class Assignment:
     allowed_models: tuple[str, ...]
     threads: int
     checkpoint_seconds: float
+    part: Part | None = None
 
     @property
     def claim(self) -> Claim:
@@ -56,7 +75,14 @@ class Assignment:
     @classmethod
     def from_json(cls, text: str) -> "Assignment":
         fields = json.loads(text)
-        return cls(**{**fields, "allowed_models": tuple(fields["allowed_models"])})
+        part = fields["part"]
+        return cls(
+            **fields
+            | {
+                "allowed_models": tuple(fields["allowed_models"]),
+                "part": None if part is None else Part(**part),
+            }
+        )
 
 
 def checkpoints_dir(data_dir: Path, job_id: str) -> Path:
@@ -80,6 +106,11 @@ class CheckpointSaved:
 
 
 @dataclass(frozen=True)
+class Waiting:
+    """Others do what is left, and their own supervisors watch them: this is no stall."""
+
+
+@dataclass(frozen=True)
 class Succeeded:
     result: Json
 
@@ -98,7 +129,7 @@ class Crashed:
     where: str
 
 
-Message = Advanced | CheckpointSaved | Succeeded | Failed | Crashed
+Message = Advanced | CheckpointSaved | Waiting | Succeeded | Failed | Crashed
 
 
 def encode(message: Message) -> bytes:
@@ -123,7 +154,7 @@ def decode(line: bytes) -> Message:
 
 
 _KINDS: dict[str, type[Message]] = {
-    kind.__name__: kind for kind in (Advanced, CheckpointSaved, Succeeded, Failed, Crashed)
+    kind.__name__: kind for kind in (Advanced, CheckpointSaved, Waiting, Succeeded, Failed, Crashed)
 }
 
 __all__ = [
@@ -139,7 +170,9 @@ __all__ = [
     "Failed",
     "Json",
     "Message",
+    "Part",
     "Succeeded",
+    "Waiting",
     "checkpoints_dir",
     "decode",
     "encode",

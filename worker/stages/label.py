@@ -13,7 +13,9 @@ from llkd.base_models import ModelSource
 from llkd.specs import ProvidedTeacher
 from llkd.teachers.factory import build_teacher
 from llkd.types import ProvidedAnswer, Question
+from worker import sharing
 from worker.answer_desk import AnswerDesk, Asked
+from worker.asking import fill_store, read_questions
 from worker.buying import Bought, buy_answers, buy_by_lot
 from worker.confidence import make_passport
 from worker.durability import durably
@@ -21,6 +23,7 @@ from worker.job import Job
 from worker.pool import load_pool
 from worker.prior import correct_labels
 from worker.protocol import Json
+from worker.purse import JobPurse
 from worker.roles import COLUMNS, Roles, Row
 
 PASSPORT = ("confidence", "estimated_confidence")
@@ -69,7 +72,7 @@ class Labelling:
             ),
             database=job.database,
             tenant_id=job.tenant_id,
-            claim=job.assignment.claim,
+            purse=JobPurse(job.assignment.claim),
             labels=self._names,
         )
         self._rows = job.artifacts.path(job.dataset.rows_artifact)
@@ -79,6 +82,8 @@ class Labelling:
             else job.artifacts.path(job.evaluation_dataset.rows_artifact)
         )
         self._done = 0
+        # Rows whose answers are stored before the label file is begun.
+        self._filled = 0
         self._is_pilot = job.purpose is Purpose.PILOT
         self._is_lazy = getattr(job.spec.selection, "labeling", None) == LAZY
         # By row, where texts were chosen; None where every text is asked about.
@@ -97,6 +102,8 @@ class Labelling:
         if chooses:
             self._bought = self._buy(roles)
             self._done = pool_rows
+        elif pool_rows > sharing.SHARD_ROWS and not self._reads_answers:
+            self._fill_with_others(roles, pool_rows)
         labels = self._file(self._rows, roles)
         # A pilot measures with gold alone: what the teacher says of those rows tells it nothing.
         asked = None if self._is_pilot else other
@@ -133,6 +140,26 @@ class Labelling:
                 return buy_answers(job, desk, questions, advance=self._advance)
             most = PILOT_TEXTS if self._is_pilot else len(questions)
             return buy_by_lot(job, desk, questions, most=most, advance=self._advance)
+
+    def _fill_with_others(self, roles: Roles, pool_rows: int) -> None:
+        """Have every row answered in the store, together with whoever helps.
+
+        The label file is written from the store afterwards, and what was counted here is
+        counted again there: the owner alone knows nothing of what assistants bought.
+        """
+        offer = sharing.Sharing(self._job, rows=pool_rows)
+        with self._job.stop.deferred():
+            for shard in offer.parts():
+                questions = read_questions(
+                    self._rows, roles, first_row=shard.first_row, count=shard.rows
+                )
+                fill_store(
+                    self._desk,
+                    questions,
+                    advance=lambda done: self._advance(offer.rows_done() + done),
+                )
+        self._desk.recount()
+        self._done, self._filled = 0, pool_rows
 
     def _file(self, rows: Path, roles: Roles | None) -> str:
         path = self._job.artifacts.scratch_path(".parquet")
@@ -192,6 +219,10 @@ class Labelling:
         job, tally = self._job, self._desk.tally
         self._done = done
         job.faults.reach("label.batch")
+        if done < self._filled:
+            # Told before; the counts stand again with the last of these rows.
+            job.stop.check()
+            return
         counts = tally.counts()
         rows = done if self._bought is None else tally.asked
         job.progress.advance(done, rows=rows, teacher=counts, tokens=tally.tokens())

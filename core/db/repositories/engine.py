@@ -67,6 +67,10 @@ class EngineRepository:
             self._tell(job.id, EventType.JOB_STARTED, about)
         return job
 
+    def has_ready(self, queues: Sequence[Queue]) -> bool:
+        """Whether a job of these queues waits to be claimed."""
+        return self.session.scalar(moves.ready_jobs(queues).limit(1)) is not None
+
     def heartbeat(
         self,
         claim: Claim,
@@ -227,6 +231,10 @@ class EngineRepository:
                 "spent_micros": JobRow.spent_micros + spent_micros,
             },
         )
+
+    def is_held(self, claim: Claim) -> bool:
+        """Whether the job is still this attempt's."""
+        return self._is_at(claim, JobState.RUNNING)
 
     def _give_back(self, claim: Claim, values: Mapping[str, Any], *, reason: str) -> JobState:
         row = self.session.execute(

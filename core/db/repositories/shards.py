@@ -78,6 +78,10 @@ class ShardRepository:
         guards = shard_moves.is_safe(), shard_moves.in_queues(queues)
         return self._claim(worker, lease, *guards)
 
+    def job_of(self, shard: JobShardRow) -> JobRow:
+        """The job that a claimed shard is a part of."""
+        return self.session.get_one(JobRow, shard.job_id)
+
     def claim_next(self, share: Share, *, lease: timedelta) -> JobShardRow | None:
         """Take another shard of the same job; the one this worker holds already, if it does."""
         return self._claim_of(share, lease, shard_moves.is_safe())

@@ -1,0 +1,103 @@
+"""What an assistant does: it has the texts of one shard after another answered in the store.
+
+It writes nothing else. Labels, counts and the judgement on the teacher are the owner's.
+"""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from sqlalchemy.orm import Session
+
+from core.dataset_files import count_rows
+from core.db.repositories.claims import ShardClaim, Share
+from core.db.repositories.shards import ShardRepository
+from core.lifecycle import Stage
+from llkd.base_models import ModelSource
+from llkd.teachers.base import Teacher
+from llkd.teachers.factory import build_teacher
+from worker.answer_desk import AnswerDesk
+from worker.asking import fill_store, read_questions
+from worker.durability import durably
+from worker.job import Job
+from worker.protocol import Json, Part
+from worker.purse import ShardPurse
+from worker.roles import Roles
+
+
+def label_shards(job: Job, part: Part) -> Json:
+    """Fill this shard, and then others of the same job while there are open ones.
+
+    Its teacher is loaded once for all of them.
+
+    Raises:
+        GhostWorker: the shard or the job is another attempt's.
+        Released: the process was asked to stop.
+    """
+    source = ModelSource(job.models_dir, job.assignment.allowed_models)
+    assistant = _Assistant(job, build_teacher(job.spec, source=source))
+    job.progress.enter(Stage.LABEL)
+    job.progress.expect(count_rows(job.artifacts.path(job.dataset.rows_artifact)))
+    filled = 0
+    following: Part | None = part
+    with job.stop.deferred():
+        while following is not None:
+            assistant.fill(following)
+            filled += 1
+            following = _next(job, following)
+    return {"shards": filled}
+
+
+class _Assistant:
+    def __init__(self, job: Job, teacher: Teacher) -> None:
+        self._job = job
+        self._teacher = teacher
+        self._rows = job.artifacts.path(job.dataset.rows_artifact)
+        measured = job.evaluation_dataset
+        self._roles = (
+            Roles.within(self._rows)
+            if measured is None
+            else Roles.beside(job.artifacts.path(measured.rows_artifact))
+        )
+        self._done = 0
+
+    def fill(self, part: Part) -> None:
+        desk = AnswerDesk(
+            self._teacher,
+            database=self._job.database,
+            tenant_id=self._job.tenant_id,
+            purse=ShardPurse(_claim_of(self._job, part)),
+            labels=self._job.spec.label_names,
+        )
+        questions = read_questions(
+            self._rows, self._roles, first_row=part.first_row, count=part.rows
+        )
+        fill_store(desk, questions, advance=self._advance)
+        self._done += part.rows
+
+    def _advance(self, done: int) -> None:
+        self._job.faults.reach("shard.batch")
+        self._job.progress.advance(self._done + done)
+        self._job.stop.check()
+
+
+def _next(job: Job, part: Part) -> Part | None:
+    """Mark this shard done and claim another."""
+    claim = _claim_of(job, part)
+    share = Share(claim.job, part.worker)
+    lease = timedelta(seconds=part.lease_seconds)
+
+    def move(session: Session) -> Part | None:
+        shards = ShardRepository(session)
+        shards.finish(claim)
+        row = shards.claim_next(share, lease=lease)
+        if row is None:
+            return None
+        return replace(
+            part, shard=row.shard, attempt=row.attempt, first_row=row.first_row, rows=row.rows
+        )
+
+    return durably(job.database, move)
+
+
+def _claim_of(job: Job, part: Part) -> ShardClaim:
+    return ShardClaim(job.assignment.claim, part.shard, part.attempt)
