@@ -17,8 +17,8 @@ from core.lifecycle import EventType
 from llkd.specs import label_key
 from llkd.teachers.base import Teacher
 from llkd.types import AnswerStatus, ConfidenceSource, Question, TeacherAnswer
+from worker.account import Account
 from worker.durability import durably
-from worker.purse import Purse
 from worker.tally import Tally
 
 # The log names the first failed rows of a job; all of them stand in its label file.
@@ -46,7 +46,7 @@ class AnswerDesk:
         *,
         database: Database,
         tenant_id: TenantId,
-        purse: Purse,
+        account: Account,
         labels: Sequence[str],
     ) -> None:
         self.tally = Tally()
@@ -54,7 +54,7 @@ class AnswerDesk:
         self._teacher = teacher
         self._database = database
         self._tenant_id = tenant_id
-        self._purse = purse
+        self._account = account
         self._labels = labels
         self._index = {label_key(name): place for place, name in enumerate(labels)}
         self._logged = 0
@@ -106,7 +106,7 @@ class AnswerDesk:
         """Hold as many calls as the caps leave room for, up to `wanted`; returns how many."""
 
         def reserve(session: Session) -> int:
-            if held := self._purse.held_calls(session):
+            if held := self._account.held_calls(session):
                 # We hold nothing between two batches: this is our own reservation, whose
                 # commit came through although its connection broke.
                 return held
@@ -115,7 +115,7 @@ class AnswerDesk:
             room = wanted if job.cap_calls is None else job.cap_calls - taken
             calls = min(wanted, max(0, room))
             # Teachers of this release work on this host and cost no money.
-            return calls if self._purse.reserve(session, calls=calls, micros=0) else 0
+            return calls if self._account.reserve(session, calls=calls, micros=0) else 0
 
         calls = durably(self._database, reserve)
         if calls < wanted:
@@ -138,25 +138,25 @@ class AnswerDesk:
         spent = sum(answer.cost_micros for answer in answers)
 
         def store(session: Session) -> bool:
-            if self._purse.held_calls(session) == 0 and self._purse.is_ours(session):
+            if self._account.held_calls(session) == 0 and self._account.is_ours(session):
                 # Settled by a commit that came through although its connection broke.
                 return True
-            ours = self._purse.settle(
+            ours = self._account.settle(
                 session, calls=len(answers), held_micros=0, spent_micros=spent
             )
             AnswerRepository(session).store(self._tenant_id, rows)
             for failure in failures if ours else ():
                 EventRepository(session).append(
-                    self._purse.job.job_id, EventType.TEACHER_ROW_FAILED, failure
+                    self._account.job.job_id, EventType.TEACHER_ROW_FAILED, failure
                 )
             return ours
 
         if not durably(self._database, store):
-            raise self._purse.lost()
+            raise self._account.lost()
         self._logged += len(failures)
 
     def _job(self, session: Session) -> JobRow:
-        job = JobRepository(session).get(self._tenant_id, self._purse.job.job_id)
+        job = JobRepository(session).get(self._tenant_id, self._account.job.job_id)
         assert job is not None, "jobs are never deleted"
         return job
 
@@ -183,12 +183,12 @@ class AnswerDesk:
             tokens_out=answer.tokens_out,
             cost_micros=answer.cost_micros,
             model=self._teacher.model,
-            job_id=self._purse.job.job_id,
+            job_id=self._account.job.job_id,
         )
 
     def _found(self, row: TeacherAnswerRow) -> Asked:
         # What an earlier attempt or an assistant bought for this job, this job bought.
-        return Asked(self._read(row), cached=row.job_id != self._purse.job.job_id)
+        return Asked(self._read(row), cached=row.job_id != self._account.job.job_id)
 
     def _read(self, row: TeacherAnswerRow) -> TeacherAnswer:
         return TeacherAnswer(

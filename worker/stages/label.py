@@ -14,16 +14,16 @@ from llkd.specs import ProvidedTeacher
 from llkd.teachers.factory import build_teacher
 from llkd.types import ProvidedAnswer, Question
 from worker import sharing
+from worker.account import JobAccount
 from worker.answer_desk import AnswerDesk, Asked
-from worker.asking import fill_store, read_questions
 from worker.buying import Bought, buy_answers, buy_by_lot
 from worker.confidence import make_passport
 from worker.durability import durably
+from worker.filling import fill_store, read_questions
 from worker.job import Job
 from worker.pool import load_pool
 from worker.prior import correct_labels
 from worker.protocol import Json
-from worker.purse import JobPurse
 from worker.roles import COLUMNS, Roles, Row
 
 PASSPORT = ("confidence", "estimated_confidence")
@@ -72,7 +72,7 @@ class Labelling:
             ),
             database=job.database,
             tenant_id=job.tenant_id,
-            purse=JobPurse(job.assignment.claim),
+            account=JobAccount(job.assignment.claim),
             labels=self._names,
         )
         self._rows = job.artifacts.path(job.dataset.rows_artifact)

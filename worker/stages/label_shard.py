@@ -15,12 +15,12 @@ from core.lifecycle import Stage
 from llkd.base_models import ModelSource
 from llkd.teachers.base import Teacher
 from llkd.teachers.factory import build_teacher
+from worker.account import ShardAccount
 from worker.answer_desk import AnswerDesk
-from worker.asking import fill_store, read_questions
 from worker.durability import durably
+from worker.filling import fill_store, read_questions
 from worker.job import Job
 from worker.protocol import Json, Part
-from worker.purse import ShardPurse
 from worker.roles import Roles
 
 
@@ -65,7 +65,7 @@ class _Assistant:
             self._teacher,
             database=self._job.database,
             tenant_id=self._job.tenant_id,
-            purse=ShardPurse(_claim_of(self._job, part)),
+            account=ShardAccount(_claim_of(self._job, part)),
             labels=self._job.spec.label_names,
         )
         questions = read_questions(

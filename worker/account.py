@@ -9,7 +9,7 @@ from core.db.repositories.engine import EngineRepository
 from core.db.repositories.shard_budget import ShardBudget
 
 
-class Purse(Protocol):
+class Account(Protocol):
     """A job's budget in one worker's hands; each method runs in the caller's transaction."""
 
     @property
@@ -42,7 +42,7 @@ class Purse(Protocol):
         ...
 
 
-class JobPurse:
+class JobAccount:
     """Of a job's own worker: it holds what no assistant of the job holds."""
 
     def __init__(self, claim: Claim) -> None:
@@ -66,7 +66,7 @@ class JobPurse:
         return GhostWorker(self.job)
 
 
-class ShardPurse:
+class ShardAccount:
     """Of an assistant."""
 
     def __init__(self, claim: ShardClaim) -> None:
