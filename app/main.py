@@ -20,11 +20,16 @@ from app.negotiation import require_acceptable
 from app.predict.endpoints import router as predict
 from app.predict.registry import ModelRegistry
 from app.predict.service import make_engine
+from app.teachers.endpoints import router as teachers
+from app.teachers.probe import ProbePlaces
 from core.artifacts import ArtifactStore
 from core.config import LOOPBACK, Settings
 from core.db.session import Database
+from core.egress.allow_list import AllowList
 from core.errors import ServiceError
+from core.prices import read_prices
 from core.queue import make_bell
+from core.secret_key_file import open_vault
 
 TITLE = "LLKD"
 SUMMARY = "Unlabeled text and a large language model in; a small classifier you own, served, out."
@@ -52,7 +57,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(RequestContext)
     app.include_router(health)
     protected = APIRouter(dependencies=[Depends(require_tenant), Depends(require_acceptable)])
-    for router in (datasets, jobs, models, predict):
+    for router in (datasets, jobs, models, predict, teachers):
         protected.include_router(router)
     app.include_router(protected)
     return app
@@ -67,6 +72,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.registry = ModelRegistry(settings, app.state.database, app.state.artifacts)
     app.state.predict_engine = make_engine(settings, app.state.registry)
     app.state.event_streams = StreamPlaces()
+    app.state.allow_list = AllowList.parse(settings.teacher_hosts)
+    app.state.vault = open_vault(settings.secret_keys, data_dir=settings.data_dir)
+    app.state.prices = read_prices(settings.prices_file)
+    app.state.teacher_tests = ProbePlaces()
     yield
     app.state.predict_engine.close()
     app.state.registry.close()

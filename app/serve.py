@@ -1,13 +1,17 @@
 """Starts the API: `llkd-api`, or `python -m app.serve`."""
 
 import sys
+from collections.abc import Callable
 
 import uvicorn
 from pydantic import ValidationError
 
 from app.main import create_app
 from core.config import Settings, load_settings
+from core.egress.allow_list import AllowList
 from core.logging import configure_logging, secrets_of
+from core.prices import PricesRefused, read_prices
+from core.secret_key_file import KeyFileUnsafe, open_vault
 from migrations import upgrade
 
 REFUSAL = """\
@@ -27,6 +31,7 @@ def main() -> None:
     except ValidationError as error:
         sys.exit(f"The LLKD_* settings are not valid:\n{told(error)}")
     refuse_open_door(settings)
+    refuse_bad_teacher_settings(settings)
     configure_logging(secrets=secrets_of(settings))
     if settings.database.get_backend_name() == "sqlite":
         # The embedded database is this program's own file. A shared one is migrated by
@@ -58,6 +63,23 @@ def refuse_open_door(settings: Settings) -> None:
     """Exit with a clear message rather than listen beyond loopback without a key."""
     if not settings.is_loopback and not settings.api_keys:
         sys.exit(REFUSAL.format(host=settings.host))
+
+
+def refuse_bad_teacher_settings(settings: Settings) -> None:
+    """Exit with the variable, and the place in its value or its file, that cannot be used."""
+    readers: tuple[tuple[str, Callable[[], object]], ...] = (
+        ("LLKD_TEACHER_HOSTS", lambda: AllowList.parse(settings.teacher_hosts)),
+        (
+            "LLKD_SECRET_KEYS",
+            lambda: open_vault(settings.secret_keys, data_dir=settings.data_dir),
+        ),
+        ("LLKD_PRICES_FILE", lambda: read_prices(settings.prices_file)),
+    )
+    for name, read in readers:
+        try:
+            read()
+        except (ValueError, OSError, KeyFileUnsafe, PricesRefused) as error:
+            sys.exit(f"{name}: {error}")
 
 
 if __name__ == "__main__":

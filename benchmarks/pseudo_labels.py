@@ -21,7 +21,7 @@ from llkd.estimated_confidence import (
     read_confidence,
 )
 from llkd.priors import correct, estimate_prior, tell_the_prior
-from llkd.specs import OFFLINE_MODEL, DistillationSpec, FewShotTeacher, Label, label_key
+from llkd.specs import OFFLINE_MODEL, FewShotTeacher, Label, label_key
 from llkd.teachers.factory import build_teacher
 from llkd.teachers.local_embedder import LocalEmbedder
 from llkd.types import FloatArray, IntArray, Pool, Question
@@ -154,11 +154,8 @@ def _embed(texts: Sequence[str]) -> NDArray[np.float32]:
 
 def _asked_few_shot(task: Task) -> FloatArray:
     """[N, K], its probabilities for the pool."""
-    spec = DistillationSpec(
-        labels=tuple(Label(name=name, examples=task.examples[name]) for name in task.labels),
-        teacher=FewShotTeacher(),
-    )
-    teacher = build_teacher(spec, source=ModelSource())
+    labels = [Label(name=name, examples=task.examples[name]) for name in task.labels]
+    teacher = build_teacher(FewShotTeacher(), labels=labels, source=ModelSource())
     rows: list[tuple[float, ...]] = []
     for start in range(0, len(task.pool), _AT_ONCE):
         for answer in teacher.answer([Question(t) for t in task.pool[start : start + _AT_ONCE]]):

@@ -148,10 +148,13 @@ def run_strategy(
     places, by_lot = _asked_about(recipe, setting, seed=seed)
     pool, used = setting.answered(places, by_lot=by_lot, seed=seed)
     learned, held_out = split_held_out(pool, seed=seed)
-    candidate = Candidate(
-        student=student_spec,
-        selection=fit_to_pool(recipe.selection, learned),
-        training=TrainingSpec.model_validate(asked),
+    candidate = fit_to_pool(
+        Candidate(
+            student=student_spec,
+            selection=recipe.selection,
+            training=TrainingSpec.model_validate(asked),
+        ),
+        learned,
     )
     student = build_student(
         candidate.student,

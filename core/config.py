@@ -13,6 +13,8 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy.engine import URL, make_url
 
+from core.egress.allow_list import DEFAULT_TEACHER_HOSTS
+
 MIB = 1024 * 1024
 MIN_KEY_LENGTH = 24
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -48,6 +50,13 @@ class Settings(BaseSettings):
     # Empty: any public hub id. Otherwise exactly these.
     allowed_models: Annotated[tuple[str, ...], NoDecode] = ()
 
+    # Servers that teachers may be asked at; see core.egress.allow_list for how they are written.
+    teacher_hosts: Annotated[tuple[str, ...], NoDecode] = DEFAULT_TEACHER_HOSTS
+    # ID:BASE64 entries, the current one first; empty: a key file in data_dir.
+    secret_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    # What teachers' tokens cost; None: nothing is known of prices.
+    prices_file: Path | None = None
+
     predict_cache_bytes: int = Field(default=2048 * MIB, ge=MIB)
     predict_threads: int = Field(default=0, ge=0, description="0: one per core")
     predict_queue: int = Field(default=256, ge=1)
@@ -64,7 +73,9 @@ class Settings(BaseSettings):
     kill_grace_seconds: float = Field(default=20.0, gt=0)
     checkpoint_seconds: float = Field(default=30.0, gt=0)
 
-    @field_validator("api_keys", "allowed_hosts", "allowed_models", mode="before")
+    @field_validator(
+        "api_keys", "allowed_hosts", "allowed_models", "secret_keys", "teacher_hosts", mode="before"
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):

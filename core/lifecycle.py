@@ -4,6 +4,7 @@ States are moved by the statements in `core.db.repositories.engine` alone; this
 page names them. Terminal is for ever: another try is another job.
 """
 
+from datetime import timedelta
 from enum import StrEnum
 
 
@@ -86,3 +87,5 @@ class EventType(StrEnum):
 
 # How often a job may lose its worker without progress before it is poison.
 MAX_CRASHES = 3
+# How long a job waits for its teacher, from the first time it was parked since an answer came.
+LONGEST_PARK = timedelta(hours=24)

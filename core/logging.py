@@ -7,7 +7,8 @@ message or in a traceback is scrubbed like our own.
 import logging
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from threading import Lock
 from typing import Any, TextIO
 
 import structlog
@@ -31,8 +32,10 @@ def configure_logging(
     """Log to `stream` (standard error by default): a console's colours on a terminal, else JSON.
 
     Args:
-        secrets: values that no line may hold, wherever they come from.
+        secrets: values that no line may hold, wherever they come from; those learned later are
+            given to `hide_in_logs`.
     """
+    hide_in_logs(*secrets)
     stream = stream or sys.stderr
     before: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -45,7 +48,7 @@ def configure_logging(
     after: list[Processor] = [
         structlog.stdlib.ProcessorFormatter.remove_processors_meta,
         structlog.processors.format_exc_info,
-        Scrubber(secrets),
+        _PROCESS_SCRUBBER,
         structlog.dev.ConsoleRenderer()
         if stream.isatty()
         else structlog.processors.JSONRenderer(default=str),
@@ -70,9 +73,15 @@ def configure_logging(
     )
 
 
+def hide_in_logs(*secrets: str) -> None:
+    """From now on no line of this process holds these values, as a key just decrypted."""
+    _PROCESS_SCRUBBER.add(secrets)
+
+
 def secrets_of(settings: Settings) -> tuple[str, ...]:
     """Every secret value this process knows."""
-    values = [pair.get_secret_value().partition(":")[2] for pair in settings.api_keys]
+    pairs = (*settings.api_keys, *settings.secret_keys)
+    values = [pair.get_secret_value().partition(":")[2] for pair in pairs]
     if settings.database.password:
         values.append(settings.database.password)
     if settings.redis_url is not None:
@@ -84,11 +93,17 @@ def secrets_of(settings: Settings) -> tuple[str, ...]:
 class Scrubber:
     """Takes secrets out of an event: known values, fields named like one, passwords in URLs."""
 
-    def __init__(self, secrets: Sequence[str]) -> None:
-        # The longest first: one secret may begin another.
-        self._secrets = sorted(
-            {value for value in secrets if len(value) >= MIN_SECRET_LENGTH}, key=len, reverse=True
-        )
+    def __init__(self) -> None:
+        self._secrets: tuple[str, ...] = ()
+        self._adding = Lock()
+
+    def add(self, secrets: Iterable[str]) -> None:
+        """Scrub these too; values too short to be told from ordinary words are left."""
+        with self._adding:
+            known = {*self._secrets, *(s for s in secrets if len(s) >= MIN_SECRET_LENGTH)}
+            # The longest first: one secret may begin another. One assignment: other threads
+            # are logging meanwhile.
+            self._secrets = tuple(sorted(known, key=len, reverse=True))
 
     def __call__(self, logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
         return {
@@ -112,3 +127,8 @@ class Scrubber:
         for secret in self._secrets:
             text = text.replace(secret, REDACTED)
         return URL_PASSWORD.sub(rf"\1:{REDACTED}@", text)
+
+
+# One for the process, as its log is. It forgets nothing: a secret out of use may still turn up
+# in a traceback.
+_PROCESS_SCRUBBER = Scrubber()

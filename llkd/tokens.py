@@ -62,7 +62,7 @@ class TextReader:
         self._tokenizer.enable_truncation(max_length)
         self._config = read_config(folder, TOKENIZER_CONFIG) if _has_config(folder) else {}
         self._character_limit = max_length * CHARACTERS_A_TOKEN
-        self.pad_id = _pad_id(self._tokenizer, folder)
+        self.pad_id = pad_id_of(self._tokenizer, folder)
 
     def read(self, texts: Sequence[str]) -> TokenRows:
         """Tokenise each text; an empty one is read as the special tokens alone."""
@@ -89,7 +89,7 @@ def _has_config(folder: Path) -> bool:
     return (folder / TOKENIZER_CONFIG).is_file()
 
 
-def _pad_id(tokenizer: Tokenizer, folder: Path) -> int:
+def pad_id_of(tokenizer: Tokenizer, folder: Path) -> int:
     """The id that fills a batch: the encoder's own, which some encoders do not embed."""
     configured = read_config(folder).get("pad_token_id")
     if isinstance(configured, int):

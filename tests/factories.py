@@ -7,8 +7,8 @@ from sqlalchemy.orm import Session
 
 from core.db.base import EPOCH, db_now
 from core.db.repositories.models import ModelRepository, NewModel
-from core.db.tables import DatasetRow, JobRow, JobStageRow
-from core.ids import TenantId, new_dataset_id, new_job_id
+from core.db.tables import DatasetRow, JobRow, JobStageRow, TeacherRow
+from core.ids import TenantId, new_dataset_id, new_job_id, new_teacher_id
 from core.lifecycle import JobState, Queue, Stage
 
 TENANT = TenantId("default")
@@ -60,6 +60,23 @@ def make_job(session: Session, *, state: JobState = JobState.QUEUED, **given: An
     session.flush()
     session.refresh(job)
     return job
+
+
+def make_teacher(session: Session, **given: Any) -> TeacherRow:
+    """A stored connection that needs no key."""
+    values: dict[str, Any] = {
+        "id": new_teacher_id(),
+        "tenant_id": TENANT,
+        "name": "gpt",
+        "base_url": "https://api.openai.com/v1",
+        "model": "gpt-4o-mini",
+        "request_sha256": "0" * 64,
+    }
+    teacher = TeacherRow(**values | given)
+    session.add(teacher)
+    session.flush()
+    session.refresh(teacher)
+    return teacher
 
 
 def make_stage(session: Session, job: JobRow, stage: Stage, **output: Any) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from llkd.buying import Buyer
 from llkd.errors import ModelNotAllowed
 from llkd.specs import OFFLINE_MODEL
 from llkd.types import IntArray, Question
-from worker.answer_desk import AnswerDesk, Asked
+from worker.asking.desk import Asked, Desk
 from worker.embedding import embed_texts, find_encoder
 from worker.job import Job
 from worker.protocol import Json
@@ -34,7 +35,7 @@ class Bought:
 
 def buy_answers(
     job: Job,
-    desk: AnswerDesk,
+    desk: Desk,
     questions: Mapping[int, Question],
     *,
     advance: Callable[[int], None],
@@ -84,7 +85,7 @@ def buy_answers(
 
 def buy_by_lot(
     job: Job,
-    desk: AnswerDesk,
+    desk: Desk,
     questions: Mapping[int, Question],
     *,
     most: int,
@@ -110,7 +111,7 @@ def buy_by_lot(
 
 
 def _ask(
-    desk: AnswerDesk,
+    desk: Desk,
     questions: Mapping[int, Question],
     *,
     rows: Sequence[int],
@@ -124,10 +125,18 @@ def _ask(
     missing = [i for i in questions if i not in found]
     for start in range(0, len(missing), desk.batch_size):
         some = missing[start : start + desk.batch_size]
-        bought = desk.ask([questions[i] for i in some], places=[rows[i] for i in some])
+        reached = before + len(found)
+        bought = desk.ask(
+            [questions[i] for i in some],
+            places=[rows[i] for i in some],
+            told=partial(_advance_beyond, advance, reached),
+        )
         found |= {i: asked for i, asked in zip(some, bought, strict=True) if asked is not None}
-        advance(before + len(found))
     return found
+
+
+def _advance_beyond(advance: Callable[[int], None], before: int, over: int) -> None:
+    advance(before + over)
 
 
 def _note(buyer: Buyer, found: Mapping[int, Asked]) -> None:

@@ -31,10 +31,7 @@ class Planned:
 
 def plan_candidates(spec: DistillationSpec, pool: Pool) -> list[Planned]:
     """All that are trained, in their order; those that come to the same are one."""
-    fitted = [
-        each.model_copy(update={"selection": fit_to_pool(each.selection, pool)})
-        for each in spec.candidates()
-    ]
+    fitted = [fit_to_pool(each, pool) for each in spec.candidates()]
     found: list[Planned] = []
     before = 0
     for candidate in dict.fromkeys(fitted):

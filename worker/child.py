@@ -17,7 +17,8 @@ from sqlalchemy.engine import make_url
 from core.db.repositories.engine import GhostWorker
 from core.logging import configure_logging
 from llkd.errors import LlkdError
-from worker.problems import method_failed
+from worker.calling.breaker import Park
+from worker.problems import method_failed, teacher_silent
 from worker.protocol import (
     EXIT_CRASHED,
     EXIT_DONE,
@@ -29,6 +30,7 @@ from worker.protocol import (
     Crashed,
     Failed,
     Message,
+    Parked,
     Succeeded,
     encode,
 )
@@ -50,7 +52,8 @@ def main() -> int:
     assignment = Assignment.from_json(sys.stdin.read())
     die_with(assignment.supervisor_pid)
     password = make_url(assignment.database_url).password
-    configure_logging(secrets=[password] if password else [])
+    keys = assignment.teacher_keys.values()
+    configure_logging(secrets=[*([password] if password else []), *keys])
     with structlog.contextvars.bound_contextvars(
         job_id=assignment.job_id, attempt=assignment.attempt
     ):
@@ -67,6 +70,11 @@ def _do(assignment: Assignment, stop: StopRequest, mouth: "Mouth") -> int:
     except GhostWorker:
         return EXIT_GHOST
     except Released:
+        return EXIT_RELEASED
+    except Park as park:
+        log.warning("job_parked", code=park.code, after_s=park.after_s)
+        silent = teacher_silent(park.code, park.detail, stage=mouth.stage)
+        mouth.say(Parked(silent, park.after_s))
         return EXIT_RELEASED
     except LlkdError as error:
         log.warning("job_failed", stage=mouth.stage, code=error.code)

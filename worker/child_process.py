@@ -18,10 +18,13 @@ from worker.protocol import (
     Assignment,
     CheckpointSaved,
     Crashed,
-    Failed,
+    Ending,
     Json,
+<<<<<<< HEAD
     Succeeded,
     Waiting,
+=======
+>>>>>>> 7cfdcee67813a9382d27e289b7d3443b4a166111
     decode,
 )
 
@@ -61,7 +64,7 @@ class ChildProcess:
         self.news = threading.Event()
         self.advanced: Advanced | None = None
         self.advanced_at = time.monotonic()
-        self.ending: Succeeded | Failed | Crashed | None = None
+        self.ending: Ending | None = None
         self._checkpoints: list[Json] = []
         self._lock = threading.Lock()
         self._readers = [

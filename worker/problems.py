@@ -4,7 +4,12 @@ from llkd.errors import LlkdError
 from worker.protocol import Json
 
 # A job has no HTTP exchange; the status says whose the fault is, as it would in one.
-STATUS_OF_CODE = {"deadline-exceeded": 504, "export-mismatch": 500, "distillation-failed": 500}
+STATUS_OF_CODE = {
+    "deadline-exceeded": 504,
+    "export-mismatch": 500,
+    "distillation-failed": 500,
+    "teacher-unavailable": 503,
+}
 UNPROCESSABLE = 422
 
 
@@ -24,6 +29,12 @@ def method_failed(error: LlkdError, *, stage: str) -> Json:
     """The method cannot go on; its message is written for a person."""
     title = error.code.replace("-", " ").capitalize()
     return problem(error.code, title=title, detail=str(error), stage=stage)
+
+
+def teacher_silent(code: str, detail: str, *, stage: str) -> Json:
+    """The teacher cannot be asked now; a job that waits a day for it fails with this."""
+    title = code.replace("-", " ").capitalize()
+    return problem(code, title=title, detail=detail, stage=stage)
 
 
 def deadline_passed(stage: str) -> Json:

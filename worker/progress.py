@@ -49,6 +49,11 @@ class Progress:
         """How many units of work the stage has."""
         self._units = max(1, units)
 
+    def note(self, name: str, fact: Any) -> None:
+        """Keep a fact with the job's progress, and tell it at once: a later attempt reads it."""
+        self._detail[name] = fact
+        self.tell()
+
     def resume_at(self, done: int, *, share: float | None = None) -> None:
         self._done = done
         self._eta.resume_at(done / self._units if share is None else share)

@@ -1,7 +1,7 @@
 """What a supervisor and its child say to each other: one assignment down, JSON lines up."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,13 @@ class Assignment:
     allowed_models: tuple[str, ...]
     threads: int
     checkpoint_seconds: float
+<<<<<<< HEAD
     part: Part | None = None
+=======
+    # Servers that teachers may stand at, and the keys of those of this job by teacher id.
+    teacher_hosts: tuple[str, ...] = ()
+    teacher_keys: dict[str, str] = field(default_factory=dict, repr=False)
+>>>>>>> 7cfdcee67813a9382d27e289b7d3443b4a166111
 
     @property
     def claim(self) -> Claim:
@@ -75,6 +81,7 @@ class Assignment:
     @classmethod
     def from_json(cls, text: str) -> "Assignment":
         fields = json.loads(text)
+<<<<<<< HEAD
         part = fields["part"]
         return cls(
             **fields
@@ -83,6 +90,10 @@ class Assignment:
                 "part": None if part is None else Part(**part),
             }
         )
+=======
+        lists = {name: tuple(fields[name]) for name in ("allowed_models", "teacher_hosts")}
+        return cls(**{**fields, **lists})
+>>>>>>> 7cfdcee67813a9382d27e289b7d3443b4a166111
 
 
 def checkpoints_dir(data_dir: Path, job_id: str) -> Path:
@@ -123,13 +134,26 @@ class Failed:
 
 
 @dataclass(frozen=True)
+class Parked:
+    """The job's teacher cannot be asked for so many seconds; `problem` says why."""
+
+    problem: Json
+    after_s: float
+
+
+@dataclass(frozen=True)
 class Crashed:
     """Something unforeseen: where, and its type. Never its message, which may quote a text."""
 
     where: str
 
 
+<<<<<<< HEAD
 Message = Advanced | CheckpointSaved | Waiting | Succeeded | Failed | Crashed
+=======
+Ending = Succeeded | Failed | Parked | Crashed
+Message = Advanced | CheckpointSaved | Ending
+>>>>>>> 7cfdcee67813a9382d27e289b7d3443b4a166111
 
 
 def encode(message: Message) -> bytes:
@@ -154,7 +178,11 @@ def decode(line: bytes) -> Message:
 
 
 _KINDS: dict[str, type[Message]] = {
+<<<<<<< HEAD
     kind.__name__: kind for kind in (Advanced, CheckpointSaved, Waiting, Succeeded, Failed, Crashed)
+=======
+    kind.__name__: kind for kind in (Advanced, CheckpointSaved, Succeeded, Failed, Parked, Crashed)
+>>>>>>> 7cfdcee67813a9382d27e289b7d3443b4a166111
 }
 
 __all__ = [
@@ -167,10 +195,15 @@ __all__ = [
     "Assignment",
     "CheckpointSaved",
     "Crashed",
+    "Ending",
     "Failed",
     "Json",
     "Message",
+<<<<<<< HEAD
     "Part",
+=======
+    "Parked",
+>>>>>>> 7cfdcee67813a9382d27e289b7d3443b4a166111
     "Succeeded",
     "Waiting",
     "checkpoints_dir",

@@ -11,9 +11,10 @@ from worker.protocol import (
     EXIT_FAILED,
     EXIT_GHOST,
     EXIT_RELEASED,
-    Crashed,
+    Ending,
     Failed,
     Json,
+    Parked,
     Succeeded,
 )
 
@@ -43,6 +44,14 @@ class Release:
 
 
 @dataclass(frozen=True)
+class Park:
+    """The job's teacher cannot be asked for so many seconds."""
+
+    problem: Json
+    after_s: float
+
+
+@dataclass(frozen=True)
 class Crash:
     detail: str
 
@@ -57,14 +66,18 @@ class NothingLeft:
     """An assistant has put down its last shard."""
 
 
+<<<<<<< HEAD
 Verdict = Finish | Release | Crash | LeaveAlone
 ShardVerdict = NothingLeft | Release | Crash | LeaveAlone
+=======
+Verdict = Finish | Release | Park | Crash | LeaveAlone
+>>>>>>> 7cfdcee67813a9382d27e289b7d3443b4a166111
 
 
 def judge(
     exit_code: int,
     *,
-    ending: Succeeded | Failed | Crashed | None,
+    ending: Ending | None,
     cause: StopCause | None,
     failed_at: str,
     stage: str,
@@ -90,6 +103,8 @@ def judge(
             return Release("drain")
     if exit_code == EXIT_FAILED and isinstance(ending, Failed):
         return Finish(JobState.FAILED, error=ending.problem)
+    if exit_code == EXIT_RELEASED and isinstance(ending, Parked):
+        return Park(ending.problem, ending.after_s)
     if exit_code == EXIT_RELEASED:
         return Release("worker host is stopping")
     return Crash(_how_it_died(exit_code, failed_at))

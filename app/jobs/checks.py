@@ -18,10 +18,13 @@ from llkd.errors import ModelNotAllowed as NameRefused
 from llkd.specs import (
     OFFLINE_MODEL,
     Candidate,
+    EnsembleTeacher,
     FewShotTeacher,
     ProvidedTeacher,
     SingleStudent,
+    SingleTeacher,
     StudentChoice,
+    ZeroShotTeacher,
     label_key,
     students_of,
 )
@@ -75,8 +78,9 @@ def check_models(body: JobCreate, source: ModelSource) -> None:
         (f"/student/candidates/{place}/model" if several else "/student/model", *_model(student))
         for place, student in enumerate(students_of(body.student))
     ]
-    if isinstance(body.teacher, FewShotTeacher):
-        named.append(("/teacher/model", *_model(body.teacher)))
+    for pointer, teacher in _teachers(body):
+        if isinstance(teacher, FewShotTeacher | ZeroShotTeacher):
+            named.append((f"{pointer}/model", *_model(teacher)))
     if getattr(body.selection, "labeling", None) == "lazy":
         named.append(("/selection/labeling", OFFLINE_MODEL, None))
     for pointer, name, revision in named:
@@ -98,7 +102,8 @@ def check_files(body: JobCreate, datasets: Datasets, artifacts: ArtifactStore) -
         ResourceLimit: too many steps.
     """
     facts = read_facts(artifacts.path(datasets.pool.rows_artifact))
-    if isinstance(body.teacher, ProvidedTeacher) and not facts.provided_rows:
+    reads_answers = any(isinstance(each, ProvidedTeacher) for _, each in _teachers(body))
+    if reads_answers and not facts.provided_rows:
         raise _refusal(
             "/dataset_id",
             "no-provided-answers",
@@ -119,7 +124,16 @@ def most_steps(candidate: Candidate, rows: int, *, share: float = 1.0) -> int:
     return max(1, min(round(steps * share), most or steps))
 
 
-def _model(named: SingleStudent | FewShotTeacher) -> tuple[str, str | None]:
+def _teachers(body: JobCreate) -> list[tuple[str, SingleTeacher]]:
+    """Those that are asked, each with where it stands in the request."""
+    if not isinstance(body.teacher, EnsembleTeacher):
+        return [("/teacher", body.teacher)]
+    return [
+        (f"/teacher/teachers/{place}", each) for place, each in enumerate(body.teacher.teachers)
+    ]
+
+
+def _model(named: SingleStudent | FewShotTeacher | ZeroShotTeacher) -> tuple[str, str | None]:
     return named.model, named.revision
 
 

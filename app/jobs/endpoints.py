@@ -9,9 +9,11 @@ from fastapi import APIRouter, Depends, Header, Query, Request
 from starlette.responses import Response, StreamingResponse
 
 from app.dependencies import (
+    AllowListDep,
     ArtifactsDep,
     BellDep,
     DatabaseDep,
+    PricesDep,
     ReadSession,
     SettingsDep,
     TenantDep,
@@ -51,6 +53,8 @@ def create_job(
     artifacts: ArtifactsDep,
     settings: SettingsDep,
     bell: BellDep,
+    allow_list: AllowListDep,
+    prices: PricesDep,
 ) -> Response:
     """Queue a distillation: the dataset's texts are labelled, a student learns, and is served.
 
@@ -61,6 +65,8 @@ def create_job(
         artifacts,
         settings,
         bell,
+        allow_list=allow_list,
+        prices=prices,
         tenant=tenant,
         body=body,
         idempotency_key=idempotency_key,
@@ -79,12 +85,23 @@ def estimate(
     artifacts: ArtifactsDep,
     settings: SettingsDep,
     bell: BellDep,
+    allow_list: AllowListDep,
+    prices: PricesDep,
 ) -> EstimateRead:
     """What this job would take; checked as if it were queued, and nothing is bought.
 
     With `pilot`, 300 answers are: a forecast of macro-F1 by answers comes of them.
     """
-    return estimate_job(database, artifacts, settings, bell, tenant=tenant, body=body)
+    return estimate_job(
+        database,
+        artifacts,
+        settings,
+        bell,
+        allow_list=allow_list,
+        prices=prices,
+        tenant=tenant,
+        body=body,
+    )
 
 
 @router.get("", response_model=Page[JobRead], openapi_extra={"parameters": [METADATA_PARAMETER]})

@@ -3,6 +3,7 @@
 Nothing is bought, but by a pilot that is asked for.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -14,20 +15,26 @@ from app.jobs.dataset_facts import read_facts
 from app.jobs.pilot import PilotRead, find_or_start
 from app.jobs.schemas import EstimateRequest, JobCreate, Told
 from app.jobs.service import model_source
+from app.jobs.teacher_checks import check_budget, complete_teacher
 from core.artifacts import ArtifactStore
 from core.config import Settings
 from core.db.repositories.jobs import JobRepository
 from core.db.session import Database
 from core.db.tables import JobRow
+from core.egress.allow_list import AllowList
 from core.ids import TenantId
 from core.lifecycle import JobState, Purpose
+from core.prices import PriceTable
 from core.queue import Bell
 from llkd.specs import (
     Candidate,
     ClassConfidenceSelection,
+    OpenAITeacher,
     ProvidedTeacher,
     RandomSelection,
     SingleSelection,
+    SingleTeacher,
+    members_of,
 )
 
 # A rule of thumb for English, and for scripts that a vocabulary knows letter by letter;
@@ -44,6 +51,9 @@ USUAL_SHARE = {
     "freematch": 0.9,
 }
 FINISHED_JOBS = 20
+# What stands around labels and text in a language model's prompt, and what it answers.
+PROMPT_BYTES = 600
+OUTPUT_TOKENS = 4
 
 
 class Range(Told):
@@ -52,6 +62,14 @@ class Range(Told):
     low: int = Field(examples=[0])
     expected: int = Field(examples=[20000])
     high: int = Field(examples=[20000])
+
+
+class Cost(Told):
+    """Money for teacher calls, in US dollars; each figure from that of `tokens`."""
+
+    low: float = Field(examples=[0.0])
+    expected: float = Field(examples=[1.84])
+    high: float = Field(description="Capped by `budget.max_usd`.", examples=[4.2])
 
 
 class Seconds(Told):
@@ -77,7 +95,9 @@ class EstimateRead(Told):
         "known only once the teacher is loaded."
     )
     tokens: Range = Field(description="Tokens the teacher reads, guessed from the texts' size.")
-    cost_usd: float = Field(description="0 for a local teacher.", examples=[0.0])
+    cost_usd: Cost | None = Field(
+        description="Null where nobody has told a teacher's prices; 0 for a local one."
+    )
     seconds: Seconds | None = Field(
         description="Null until a job with this student and teacher has finished here."
     )
@@ -94,6 +114,8 @@ def estimate_job(
     settings: Settings,
     bell: Bell,
     *,
+    allow_list: AllowList,
+    prices: PriceTable,
     tenant: TenantId,
     body: EstimateRequest,
 ) -> EstimateRead:
@@ -101,7 +123,12 @@ def estimate_job(
     body = body.resolved()
     with database.read() as session:
         datasets = checks.find_datasets(session, tenant, body)
+        teacher = complete_teacher(
+            session, tenant, body.teacher, allow_list=allow_list, prices=prices
+        )
+        body = body.model_copy(update={"teacher": teacher})
         finished = _alike(session, tenant, body)
+    check_budget(body.teacher, body.budget)
     checks.check_models(body, model_source(settings))
     pool = checks.check_files(body, datasets, artifacts)
     evaluation = None
@@ -110,13 +137,14 @@ def estimate_job(
     # Rows of the evaluation dataset without gold measure nothing and are not asked about.
     calls = pool.rows + (evaluation.gold_rows if evaluation else 0)
     size = pool.text_bytes + (evaluation.text_bytes if evaluation else 0)
+    tokens = _tokens(body, calls=calls, size=size)
     return EstimateRead(
         object="estimate",
         rows=pool.rows,
         evaluation_rows=evaluation.gold_rows if evaluation else 0,
         teacher_calls=_teacher_calls(calls, cap=body.budget.max_teacher_calls),
-        tokens=_tokens(body, calls=calls, size=size),
-        cost_usd=0.0,
+        tokens=tokens,
+        cost_usd=_cost(body, calls=calls, tokens=tokens),
         seconds=_seconds(finished, calls),
         pilot=find_or_start(database, settings, bell, tenant=tenant, body=body)
         if body.pilot
@@ -131,15 +159,42 @@ def _teacher_calls(calls: int, *, cap: int | None) -> Range:
 
 
 def _tokens(body: JobCreate, *, calls: int, size: int) -> Range:
-    if isinstance(body.teacher, ProvidedTeacher):
-        return Range(low=0, expected=0, high=0)
-    frame = SPECIAL_TOKENS * calls
+    readers = [each for each in members_of(body.teacher) if not isinstance(each, ProvidedTeacher)]
+    asked = [_prompt_bytes(body, each) for each in readers]
+    size = sum(asked) * calls + len(readers) * size
+    frame = SPECIAL_TOKENS * calls * len(readers)
     # As with calls: what is stored already is not read again.
     return Range(
         low=0,
         expected=round(size / BYTES_A_TOKEN) + frame,
         high=round(size / FEWEST_BYTES_A_TOKEN) + frame,
     )
+
+
+def _prompt_bytes(body: JobCreate, teacher: SingleTeacher) -> int:
+    """Bytes of what a language model is told before each text; other teachers are told nothing."""
+    if not isinstance(teacher, OpenAITeacher):
+        return 0
+    told = [body.instruction]
+    for label in body.labels:
+        told += [label.name, label.description, *label.examples[: teacher.examples_per_label]]
+    return PROMPT_BYTES + sum(len(each.encode()) for each in told)
+
+
+def _cost(body: JobCreate, *, calls: int, tokens: Range) -> Cost | None:
+    """From the tokens read and a few written; every language model reads all of them."""
+    remote = [each for each in members_of(body.teacher) if isinstance(each, OpenAITeacher)]
+    if any(each.prices is None for each in remote):
+        return None
+    figures = [0.0, 0.0]
+    for each in remote:
+        assert each.prices is not None, "looked at above"
+        written = calls * OUTPUT_TOKENS * each.prices.output_usd_per_million
+        for place, read in enumerate((tokens.expected, tokens.high)):
+            figures[place] += (read * each.prices.input_usd_per_million + written) / 1e6
+    most = math.inf if body.budget.max_usd is None else body.budget.max_usd
+    expected, high = (round(min(figure, most), 6) for figure in figures)
+    return Cost(low=0.0, expected=expected, high=high)
 
 
 def _steps(candidate: Candidate, rows: int) -> Range:

@@ -224,6 +224,23 @@ class Usage(Told):
     teacher_calls: int = Field(description="Counted against the budget.", examples=[8200])
 
 
+class Waiting(Told):
+    """Why a queued job is not taken up although workers may be free: its teacher cannot be
+    asked. A job that waits a day without an answer fails."""
+
+    code: str = Field(
+        description="`teacher-unavailable`, `teacher-auth` (the key was refused) or "
+        "`teacher-quota` (the account has nothing left).",
+        examples=["teacher-unavailable"],
+    )
+    detail: str = Field(examples=["20 attempts failed in a row; the last one: server, status 503."])
+    since: datetime = Field(description="When it was first put aside.", examples=[EXAMPLE_TIME])
+    until: datetime = Field(
+        description="When it tries again; at once after its stored teacher got a new key.",
+        examples=[EXAMPLE_TIME],
+    )
+
+
 class JobRead(Told):
     """A job, as it is now."""
 
@@ -241,6 +258,7 @@ class JobRead(Told):
     )
     attempt: int = Field(description="How often a worker took it up.", examples=[1])
     cancel_requested_at: datetime | None = Field(examples=[None])
+    waiting: Waiting | None = Field(description="Null unless it waits for its teacher.")
     progress: Progress = Field(description="How far it is.")
     stages: list[StageRead] = Field(description="The stages that have begun, in order.")
     usage: Usage = Field(description="What it has cost.")

@@ -14,6 +14,7 @@ from app.jobs.event_stream import EVENTS_A_POLL, News
 from app.jobs.replay import whole_request
 from app.jobs.rows import new_row
 from app.jobs.schemas import JobCreate, JobRead, JobReplay
+from app.jobs.teacher_checks import check_budget, hold_teachers, with_teacher
 from app.jobs.view import tell_event, tell_job
 from app.pages import page_of
 from core.artifacts import ArtifactStore
@@ -26,9 +27,11 @@ from core.db.repositories.pages import Page
 from core.db.repositories.stages import StageRepository
 from core.db.session import Database, after_commit
 from core.db.tables import JobEventRow, JobRow, JobStageRow
+from core.egress.allow_list import AllowList
 from core.errors import Gone, NotFound
 from core.ids import DatasetId, JobId, TenantId, is_id
 from core.lifecycle import EventType, JobState, Queue, Stage
+from core.prices import PriceTable
 from core.queue import Bell
 from llkd.base_models import ModelSource
 
@@ -39,6 +42,8 @@ def create_job(
     settings: Settings,
     bell: Bell,
     *,
+    allow_list: AllowList,
+    prices: PriceTable,
     tenant: TenantId,
     body: JobCreate | JobReplay,
     idempotency_key: str | None,
@@ -66,10 +71,15 @@ def create_job(
         if earlier is not None:
             return earlier, True
         datasets = checks.find_datasets(session, tenant, body)
+        body = with_teacher(session, tenant, body, allow_list=allow_list, prices=prices)
+    # A replay asks nobody.
+    if from_job is None:
+        check_budget(body.teacher, body.budget)
     checks.check_models(body, model_source(settings))
     checks.check_files(body, datasets, artifacts)
     with database.write() as session:
         checks.hold_datasets(session, tenant, body)
+        hold_teachers(session, tenant, body.teacher)
         # Asked again: the twin of this request may have come first since.
         earlier = _replayed(session, tenant, idempotency_key, digest)
         if earlier is not None:

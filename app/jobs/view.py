@@ -3,7 +3,16 @@
 from collections.abc import Mapping
 from typing import Any
 
-from app.jobs.schemas import MICROS, EventRead, JobRead, Progress, StageRead, TeacherCounts, Usage
+from app.jobs.schemas import (
+    MICROS,
+    EventRead,
+    JobRead,
+    Progress,
+    StageRead,
+    TeacherCounts,
+    Usage,
+    Waiting,
+)
 from core.db.tables import JobEventRow, JobRow, JobStageRow
 from core.ids import JobId
 from core.lifecycle import JobState, Purpose, Stage, StopReason
@@ -43,6 +52,7 @@ def tell_job(
         stage=None if row.stage is None else Stage(row.stage),
         attempt=row.attempt,
         cancel_requested_at=row.cancel_at,
+        waiting=_waiting(row),
         progress=_progress(row),
         stages=_stages(row, done=done, begun=begun),
         usage=_usage(row),
@@ -121,6 +131,17 @@ def tell_stop_reason(done: Mapping[Stage, JobStageRow]) -> StopReason | None:
 def teacher_counts(counts: Json) -> TeacherCounts:
     """The worker's counts; null for what it has not counted yet."""
     return TeacherCounts(**{name: counts.get(name) for name in TeacherCounts.model_fields})
+
+
+def _waiting(row: JobRow) -> Waiting | None:
+    if row.state is not JobState.QUEUED or row.parked is None or row.parked_since is None:
+        return None
+    return Waiting(
+        code=row.parked["code"],
+        detail=row.parked["detail"],
+        since=row.parked_since,
+        until=row.run_at,
+    )
 
 
 def _progress(row: JobRow) -> Progress:

@@ -12,6 +12,7 @@ from llkd.selection.freematch import FreeMatch
 from llkd.selection.random_share import RandomShare
 from llkd.specs import (
     AllSelection,
+    Candidate,
     ClassConfidenceSelection,
     FreeMatchSelection,
     LlkdSelection,
@@ -23,15 +24,25 @@ from llkd.specs import (
 from llkd.types import Pool
 
 
-def fit_to_pool(spec: SingleSelection, pool: Pool) -> SingleSelection:
-    """The selection that is trained with on this pool: the one asked for, or `all`.
+def fit_to_pool(candidate: Candidate, pool: Pool) -> Candidate:
+    """The candidate as it is trained on this pool: as it was asked for, or LLKD as `all`.
 
     Where no confidence of any text is known, LLKD is its student gate alone, which asks
     for the very texts that the teacher got wrong: training on everything is better then.
+    Where labelling was lazy, both questions of LLKD were put before a text was bought; put
+    again they leave nothing after some forty steps, and what was bought wants more.
     """
-    if isinstance(spec, LlkdSelection) and bool(np.isnan(pool.confidence).all()):
-        return AllSelection()
-    return spec
+    selection, training = candidate.selection, candidate.training
+    if not isinstance(selection, LlkdSelection):
+        return candidate
+    if selection.labeling == "lazy":
+        passes, _ = candidate.usual_length(pool_size=len(pool))
+        # Looks at the held-out tenth of so few texts choose weights by luck.
+        training = training.model_copy(update={"epochs": passes, "early_stopping": False})
+        return candidate.model_copy(update={"selection": AllSelection(), "training": training})
+    if bool(np.isnan(pool.confidence).all()):
+        return candidate.model_copy(update={"selection": AllSelection()})
+    return candidate
 
 
 def build_selector(spec: SingleSelection, *, pool: Pool, seed: int) -> Selector:

@@ -28,7 +28,18 @@ from llkd.specs.students import (
     StudentTarget,
     students_of,
 )
-from llkd.specs.teachers import FewShotTeacher, ProvidedTeacher, TeacherSpec
+from llkd.specs.teachers import (
+    EnsembleTeacher,
+    FewShotTeacher,
+    LocalTeacher,
+    OpenAITeacher,
+    ProvidedTeacher,
+    SingleTeacher,
+    TeacherSpec,
+    TokenPrices,
+    ZeroShotTeacher,
+    members_of,
+)
 from llkd.specs.training import MAX_EPOCHS, TrainingSpec
 
 __all__ = [
@@ -42,16 +53,20 @@ __all__ = [
     "ClassConfidenceSelection",
     "DistillationSpec",
     "EncoderSpec",
+    "EnsembleTeacher",
     "FewShotTeacher",
     "FreeMatchSelection",
     "Label",
     "LlkdSelection",
+    "LocalTeacher",
     "ModelName",
+    "OpenAITeacher",
     "ProvidedTeacher",
     "RandomSelection",
     "SelectionSpec",
     "SingleSelection",
     "SingleStudent",
+    "SingleTeacher",
     "Spec",
     "StaticSpec",
     "StudentChoice",
@@ -61,7 +76,10 @@ __all__ = [
     "TeacherConfidenceSelection",
     "TeacherSpec",
     "Text",
+    "TokenPrices",
     "TrainingSpec",
+    "ZeroShotTeacher",
     "label_key",
+    "members_of",
     "students_of",
 ]

@@ -56,19 +56,6 @@ class ZeroShotTeacher(Spec):
         return self
 
 
-class HuggingFaceTeacher(Spec):
-    """A language model on this worker's own device: every label's probability is computed
-    exactly, none is generated."""
-
-    kind: Literal["huggingface"] = "huggingface"
-    model: ModelName = Field(examples=["local/llama"])
-    revision: Revision = None
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
-        default="auto", description="`auto`: bfloat16 on a GPU, float32 on a CPU."
-    )
-    examples_per_label: ExamplesPerLabel = 4
-
-
 class TokenPrices(Spec):
     """What a model's tokens cost."""
 
@@ -79,7 +66,8 @@ class TokenPrices(Spec):
 class OpenAITeacher(Spec):
     """A server that speaks OpenAI's chat completions: OpenAI, Azure, vLLM, SGLang, llama.cpp,
     Ollama, OpenRouter and others. Either a stored connection (`teacher_id`), which alone can
-    carry a key, or `base_url` and `model` of a server that needs none."""
+    carry a key, or `base_url` and `model` of a server that needs none. Both only where the
+    address is the connection's own, as a stored job has them."""
 
     kind: Literal["openai"] = "openai"
     teacher_id: str | None = Field(
@@ -122,17 +110,20 @@ class OpenAITeacher(Spec):
 
     @model_validator(mode="after")
     def _reachable(self) -> Self:
-        if (self.teacher_id is None) == (self.base_url is None):
-            raise PydanticCustomError(
-                "teacher-connection", "give either teacher_id or base_url, and not both"
-            )
-        if self.base_url is not None and self.model is None:
+        if self.teacher_id is None and self.base_url is None:
+            raise PydanticCustomError("teacher-connection", "give a teacher_id, or a base_url")
+        if self.teacher_id is None and self.model is None:
             raise PydanticCustomError("teacher-connection", "base_url needs a model")
+        # What does not print fits no database, or no log.
+        if self.model is not None and not self.model.isprintable():
+            raise PydanticCustomError("not-printable", "a model's name has printable characters")
         return self
 
 
+LocalTeacher = FewShotTeacher | ProvidedTeacher | ZeroShotTeacher
+
 SingleTeacher = Annotated[
-    FewShotTeacher | ProvidedTeacher | ZeroShotTeacher | HuggingFaceTeacher | OpenAITeacher,
+    FewShotTeacher | ProvidedTeacher | ZeroShotTeacher | OpenAITeacher,
     Field(discriminator="kind"),
 ]
 
@@ -151,4 +142,14 @@ class EnsembleTeacher(Spec):
     )
 
 
-TeacherSpec = Annotated[FewShotTeacher | ProvidedTeacher, Field(discriminator="kind")]
+TeacherSpec = Annotated[
+    FewShotTeacher | ProvidedTeacher | ZeroShotTeacher | OpenAITeacher | EnsembleTeacher,
+    Field(discriminator="kind"),
+]
+
+
+def members_of(
+    teacher: FewShotTeacher | ProvidedTeacher | ZeroShotTeacher | OpenAITeacher | EnsembleTeacher,
+) -> tuple[FewShotTeacher | ProvidedTeacher | ZeroShotTeacher | OpenAITeacher, ...]:
+    """The teachers that are asked: the only one, or those of an ensemble."""
+    return teacher.teachers if isinstance(teacher, EnsembleTeacher) else (teacher,)

@@ -1,34 +1,38 @@
 """Which teacher a spec asks for."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import assert_never
 
 from llkd.base_models import ModelSource, fingerprint, locate
-from llkd.specs import DistillationSpec, FewShotTeacher, ProvidedTeacher
+from llkd.specs import FewShotTeacher, Label, LocalTeacher, ProvidedTeacher, ZeroShotTeacher
 from llkd.teachers.base import Teacher
 from llkd.teachers.few_shot import Embedder, FewShotClassifier
 from llkd.teachers.provided import ProvidedAnswers
+from llkd.teachers.zero_shot import make_zero_shot
 
 
-def build_teacher(spec: DistillationSpec, *, source: ModelSource) -> Teacher:
-    """Build the teacher of a distillation; it loads what it needs when first asked.
+def build_teacher(spec: LocalTeacher, *, labels: Sequence[Label], source: ModelSource) -> Teacher:
+    """Build a teacher that works on this host; it loads what it needs when first asked.
 
     Raises:
         ModelNotAllowed: the teacher's base model cannot be loaded safely.
     """
-    match spec.teacher:
-        case FewShotTeacher() as teacher:
-            folder = locate(teacher.model, revision=teacher.revision, source=source)
+    match spec:
+        case FewShotTeacher():
+            folder = locate(spec.model, revision=spec.revision, source=source)
             return FewShotClassifier(
-                spec.labels,
-                model=teacher.model,
+                labels,
+                model=spec.model,
                 weights_sha256=fingerprint(folder),
                 load_embedder=lambda: _load_embedder(folder),
             )
+        case ZeroShotTeacher():
+            return make_zero_shot(spec, labels, source=source)
         case ProvidedTeacher():
-            return ProvidedAnswers(spec.labels)
+            return ProvidedAnswers(labels)
         case _:
-            assert_never(spec.teacher)
+            assert_never(spec)
 
 
 def _load_embedder(folder: Path) -> Embedder:

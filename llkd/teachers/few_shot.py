@@ -71,7 +71,7 @@ class FewShotClassifier:
 
     def answer(self, questions: Sequence[Question]) -> list[TeacherAnswer]:
         """Answer each question; text that is no valid Unicode is `malformed`."""
-        readable = [place for place, asked in enumerate(questions) if _is_readable(asked.text)]
+        readable = [place for place, asked in enumerate(questions) if is_readable(asked.text)]
         answers = [TeacherAnswer(AnswerStatus.MALFORMED) for _ in questions]
         if readable:
             vectors = self._embedder.embed([questions[place].text for place in readable])
@@ -123,6 +123,6 @@ def _answered(probabilities: FloatArray) -> TeacherAnswer:
     )
 
 
-def _is_readable(text: str) -> bool:
+def is_readable(text: str) -> bool:
     """Whether the text can be encoded: half a surrogate pair cannot."""
     return not any("\ud800" <= character <= "\udfff" for character in text)

@@ -1,6 +1,6 @@
 """Texts to vectors with a local encoder: the same bits for a text whatever stands beside it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self, cast
 
@@ -10,18 +10,12 @@ from transformers import AutoModel, PreTrainedModel
 
 from llkd.model_folder import token_limit
 from llkd.side_by_side import side_by_side
-from llkd.tokens import TextReader, TokenRows
+from llkd.teachers.equal_shapes import ROWS, attention, fill, like_lengths
+from llkd.tokens import TextReader
 from llkd.types import FloatArray
 
 # Sentence encoders are trained on short texts; the first 256 tokens say what a text is about.
 MAX_LENGTH = 256
-
-# Every forward has the same number of rows, and a length that follows from the text alone:
-# matrix kernels add in an order that depends on the shape, so only then are a text's last
-# bits its own, and a job that was interrupted and goes on with other batches ends with the
-# same answers. Eight rows is also what is fastest on a CPU.
-_ROWS = {"cpu": 8, "cuda": 64}
-_LENGTH_STEP = 8
 
 
 class LocalEmbedder:
@@ -36,7 +30,7 @@ class LocalEmbedder:
         self._encoder = encoder
         self._reader = reader
         self._device = device
-        self._rows = _ROWS[device.type]
+        self._rows = ROWS[device.type]
         self._layers = _depths(int(encoder.config.num_hidden_layers))
 
     @classmethod
@@ -55,37 +49,25 @@ class LocalEmbedder:
 
     def embed(self, texts: Sequence[str]) -> FloatArray:
         """Embed N texts, in order: [N, L, H], a third, two thirds and all the way up."""
-        rows = self._reader.read(texts)
+        rows = self._reader.read(texts).ids
         width = int(self._encoder.config.hidden_size)
         vectors = np.zeros((len(texts), len(self._layers), width), dtype=np.float64)
-        batches = list(self._batches(rows))
+        batches = list(like_lengths(rows, size=self._rows))
         embedded = side_by_side(
-            lambda batch: self._forward(rows, *batch), batches, device=self._device
+            lambda batch: self._forward([rows[place] for place in batch[0]], length=batch[1]),
+            batches,
+            device=self._device,
         )
         for (places, _), found in zip(batches, embedded, strict=True):
             vectors[places] = found[: len(places)]
         return vectors
 
-    def _batches(self, rows: TokenRows) -> Iterator[tuple[list[int], int]]:
-        """At most `_rows` places at a time that share a padded length."""
-        by_length: dict[int, list[int]] = {}
-        for place, ids in enumerate(rows.ids):
-            length = -(-len(ids) // _LENGTH_STEP) * _LENGTH_STEP
-            by_length.setdefault(length, []).append(place)
-        for length, places in sorted(by_length.items()):
-            for start in range(0, len(places), self._rows):
-                yield places[start : start + self._rows], length
-
     @torch.inference_mode()
-    def _forward(self, rows: TokenRows, places: Sequence[int], length: int) -> FloatArray:
-        """[R, L, H] unit vectors; rows beyond the given places are blank and mean nothing."""
-        ids = np.full((self._rows, length), self._reader.pad_id, dtype=np.int64)
-        mask = np.zeros((self._rows, length), dtype=np.int64)
-        # A blank row attends to one token: over none, attention is not a number.
-        mask[:, 0] = 1
-        for row, place in enumerate(places):
-            ids[row, : len(rows.ids[place])] = rows.ids[place]
-            mask[row, : len(rows.ids[place])] = 1
+    def _forward(self, rows: Sequence[Sequence[int]], *, length: int) -> FloatArray:
+        """[R, L, H] unit vectors; rows beyond the given ones are blank and mean nothing."""
+        size = self._rows
+        ids = fill(rows, size=size, length=length, filler=self._reader.pad_id)
+        mask = attention(rows, size=size, length=length)
         attended = torch.from_numpy(mask).to(self._device)
         states = self._encoder(
             input_ids=torch.from_numpy(ids).to(self._device),

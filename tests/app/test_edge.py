@@ -21,7 +21,7 @@ from core.errors import ServiceError
 from core.ids import TenantId
 from tests.app.conftest import BASE_URL
 from tests.app.datasets.files import COUNTED
-from tests.factories import make_dataset, make_job
+from tests.factories import make_dataset, make_job, make_teacher
 
 OURS, THEIRS = "ours-key-that-is-long-enough", "theirs-key-that-is-long-too"
 PARAMETER = re.compile(r"\{(\w+)\}")
@@ -131,15 +131,19 @@ class TestTenants:
                 size_bytes=1,
             )
             model = ModelRepository(session).register(TenantId("ours"), new).id
+            teacher = make_teacher(session, tenant_id=TenantId("ours")).id
             names = {"dataset_id": dataset.id, "job_id": job.id, "name": model}
+            names["teacher_id"] = teacher
         asked = [pair for pair in operations(create_app(settings)) if "{" in pair[1]]
         assert len(asked) >= 10
         for method, path in asked:
             where = PARAMETER.sub(lambda found: names[found.group(1)], path)
-            body = {"input": "a"} if path.endswith("/predict") else None
+            body = (
+                {"input": "a"} if path.endswith("/predict") else {} if method == "PATCH" else None
+            )
             answer = keyed_client.request(method, where, headers=bearer(THEIRS), json=body)
             assert (answer.status_code, answer.json()["code"]) == (404, "not-found"), where
-        for path in ("/datasets", "/jobs", "/models"):
+        for path in ("/datasets", "/jobs", "/models", "/teachers"):
             assert keyed_client.get(path, headers=bearer(THEIRS)).json()["data"] == []
             assert len(keyed_client.get(path, headers=bearer(OURS)).json()["data"]) == 1
 
@@ -242,7 +246,9 @@ class TestMethodsAndPaths:
 
 
 class TestStrictJson:
-    @pytest.mark.parametrize("path", ["/jobs", "/jobs/estimate", "/predict", "/models/x/predict"])
+    @pytest.mark.parametrize(
+        "path", ["/jobs", "/jobs/estimate", "/predict", "/models/x/predict", "/teachers"]
+    )
     @pytest.mark.parametrize(
         ("body", "kind", "status", "code"),
         [

@@ -91,6 +91,29 @@ class TestOpenDoor:
         refuse_open_door(Settings(_env_file=None, host=host))  # type: ignore[call-arg]
 
 
+class TestTeacherSettings:
+    @pytest.mark.parametrize(
+        ("name", "value", "told"),
+        [
+            ("LLKD_TEACHER_HOSTS", "https://api.openai.com/v1", "https://api.openai.com/v1"),
+            ("LLKD_SECRET_KEYS", "k1:aHVudGVyMg==", "entry 1"),
+            ("LLKD_PRICES_FILE", "prices.toml", "number 1: model"),
+        ],
+    )
+    def test_a_bad_one_is_named_before_anything_is_served(
+        self, tmp_path: Path, name: str, value: str, told: str
+    ) -> None:
+        prices = '[[price]]\nhost = "api.openai.com"\n'
+        (tmp_path / "prices.toml").write_text(prices, encoding="utf-8")
+        process = _serve(tmp_path, **{name: value})
+        _, said = process.communicate(timeout=60)
+        assert process.returncode == 1
+        assert said.startswith(f"{name}: ")
+        assert told in said
+        assert "aHVudGVyMg==" not in said
+        assert not (tmp_path / "llkd.db").exists()
+
+
 class TestServe:
     def test_on_loopback_it_needs_nothing_and_is_ready(self, tmp_path: Path) -> None:
         with _serving(tmp_path) as address:

@@ -10,7 +10,7 @@ import structlog
 from pydantic import SecretStr
 
 from core.config import Settings
-from core.logging import REDACTED, configure_logging, secrets_of
+from core.logging import REDACTED, configure_logging, hide_in_logs, secrets_of
 
 CANARY = "canary-4f1d-9a7c-password"
 
@@ -55,6 +55,24 @@ class TestASecret:
         assert CANARY not in stream.getvalue()
         assert stream.getvalue().count(REDACTED) >= 4
 
+    def test_learned_after_the_start_is_scrubbed_from_then_on(self, stream: io.StringIO) -> None:
+        late = "canary-late-2b7e-key"
+        log = structlog.get_logger("app.x")
+        log.info("before", note=f"has {late}")
+        hide_in_logs(late)
+        log.info("after", note=f"has {late}")
+        logging.getLogger("app.y").warning("with %s and %s", late, CANARY)
+        before, after, foreign = lines(stream)
+        assert before["note"] == f"has {late}"
+        assert after["note"] == f"has {REDACTED}"
+        assert foreign["event"] == f"with {REDACTED} and {REDACTED}"
+
+    def test_that_begins_another_leaves_nothing_of_it(self, stream: io.StringIO) -> None:
+        hide_in_logs("canary-begin", "canary-begin-and-end")
+        hide_in_logs("short")
+        structlog.get_logger("app.x").info("x", note="canary-begin-and-end, short")
+        assert lines(stream)[0]["note"] == f"{REDACTED}, short"
+
     def test_in_a_field_named_like_one_is_scrubbed_unseen(self, stream: io.StringIO) -> None:
         structlog.get_logger("app.x").info("made", api_key="k-123", headers={"Authorization": "B"})
         (line,) = lines(stream)
@@ -72,6 +90,7 @@ class TestTheSecretsOfSettings:
             database_url=SecretStr("postgresql+psycopg://u:database-pass@h/d"),
             redis_url=SecretStr("redis://:redis-pass@h/0"),
             api_keys=(SecretStr("tenant:0123456789-0123456789-key"),),
+            secret_keys=(SecretStr("k1:d3JhcHBpbmcta2V5"),),
         )
-        found = {"database-pass", "redis-pass", "0123456789-0123456789-key"}
+        found = {"database-pass", "redis-pass", "0123456789-0123456789-key", "d3JhcHBpbmcta2V5"}
         assert set(secrets_of(settings)) == found

@@ -16,11 +16,11 @@ from tests.llkd.tiny_bert import CLASS_WORDS
 from tests.worker.corpus import add_dataset, add_distillation, make_rows, make_spec
 from tests.worker.workshop import Workshop
 from worker import buying
+from worker.asking import opening
 from worker.faults import InjectedFault
 from worker.job import Job
 from worker.pool import load_pool
 from worker.protocol import Json
-from worker.stages import label as label_stage
 from worker.stages.label import label
 
 LAZY = {"kind": "llkd", "labeling": "lazy"}
@@ -51,7 +51,7 @@ class TellingTeacher:
 @pytest.fixture
 def teacher(monkeypatch: pytest.MonkeyPatch) -> TellingTeacher:
     telling = TellingTeacher()
-    monkeypatch.setattr(label_stage, "build_teacher", lambda spec, source: telling)
+    monkeypatch.setattr(opening, "build_teacher", lambda *_, **__: telling)
     return telling
 
 

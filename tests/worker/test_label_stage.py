@@ -16,10 +16,10 @@ from llkd.errors import TeacherUnusable
 from llkd.types import AnswerStatus, Question, TeacherAnswer
 from tests.worker.corpus import add_dataset, add_distillation, make_rows
 from tests.worker.workshop import Workshop
+from worker.asking import opening
 from worker.faults import InjectedFault
 from worker.job import Job
 from worker.protocol import Json
-from worker.stages import label as label_stage
 from worker.stages.label import label
 from worker.stop_request import Released
 
@@ -49,7 +49,7 @@ class ScriptedTeacher:
 @pytest.fixture
 def teacher(monkeypatch: pytest.MonkeyPatch) -> ScriptedTeacher:
     scripted = ScriptedTeacher()
-    monkeypatch.setattr(label_stage, "build_teacher", lambda spec, source: scripted)
+    monkeypatch.setattr(opening, "build_teacher", lambda *_, **__: scripted)
     return scripted
 
 
@@ -126,7 +126,10 @@ class TestBuyingOnce:
         again = workshop.claim()
         counts = label(again, {})["counts"]
         assert len(teacher.asked) == len(set(teacher.asked)) == 100
+<<<<<<< HEAD
         # What the first attempt bought, this job bought.
+=======
+>>>>>>> 7cfdcee67813a9382d27e289b7d3443b4a166111
         assert (counts["asked"], counts["cached"]) == (100, 0)
         assert workshop.row(job.row.id).spent_calls == 100
         assert workshop.row(job.row.id).held_calls == 0

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from core.lifecycle import JobState
-from worker.protocol import Failed, Succeeded
-from worker.verdict import Crash, Finish, LeaveAlone, Release, StopCause, Verdict, judge
+from worker.protocol import Failed, Parked, Succeeded
+from worker.verdict import Crash, Finish, LeaveAlone, Park, Release, StopCause, Verdict, judge
 
 RESULT = Succeeded({"model_id": "model_1"})
 PROBLEM = Failed({"code": "teacher-unusable"})
@@ -40,6 +40,12 @@ class TestJudging:
         assert isinstance(verdict(0, ending=PROBLEM), Crash)
         assert isinstance(verdict(1), Crash)
         assert isinstance(verdict(-9, ending=RESULT), Crash)
+
+    def test_a_parked_job_says_so_before_it_leaves(self) -> None:
+        parked = Parked({"code": "teacher-auth"}, after_s=60)
+        assert verdict(75, ending=parked) == Park(parked.problem, 60)
+        assert verdict(75, ending=parked, cause=StopCause.CANCEL) == Finish(JobState.CANCELLED)
+        assert isinstance(verdict(1, ending=parked), Crash)
 
     def test_a_crash_names_the_signal_and_the_place(self) -> None:
         crash = verdict(-11, failed_at="llkd/distiller.py:3 learn")

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from core.dataset_files import ROW_GROUP, count_rows, iter_batches
@@ -9,13 +10,15 @@ from core.db.repositories.stages import StageRepository
 from core.ids import JobId
 from core.label_files import UNASKED, LabelEntry, Role, write_labels
 from core.lifecycle import EventType, Purpose, Stage
-from llkd.base_models import ModelSource
-from llkd.specs import ProvidedTeacher
-from llkd.teachers.factory import build_teacher
 from llkd.types import ProvidedAnswer, Question
+<<<<<<< HEAD
 from worker import sharing
 from worker.account import JobAccount
 from worker.answer_desk import AnswerDesk, Asked
+=======
+from worker.asking.desk import Asked
+from worker.asking.opening import open_desk
+>>>>>>> 7cfdcee67813a9382d27e289b7d3443b4a166111
 from worker.buying import Bought, buy_answers, buy_by_lot
 from worker.confidence import make_passport
 from worker.durability import durably
@@ -42,7 +45,11 @@ def label(job: Job, _: Mapping[Stage, Json]) -> Json:
     if job.row.from_job_id is not None:
         output = _answers_of(job, job.row.from_job_id)
     else:
-        output = Labelling(job).run()
+        labelling = Labelling(job)
+        try:
+            output = labelling.run()
+        finally:
+            labelling.close()
     return output | make_passport(job, load_pool(job, {Stage.LABEL: output}))
 
 
@@ -64,6 +71,7 @@ class Labelling:
     def __init__(self, job: Job) -> None:
         self._job = job
         self._names = job.spec.label_names
+<<<<<<< HEAD
         self._reads_answers = isinstance(job.spec.teacher, ProvidedTeacher)
         self._desk = AnswerDesk(
             build_teacher(
@@ -75,6 +83,9 @@ class Labelling:
             account=JobAccount(job.assignment.claim),
             labels=self._names,
         )
+=======
+        self._desk = open_desk(job)
+>>>>>>> 7cfdcee67813a9382d27e289b7d3443b4a166111
         self._rows = job.artifacts.path(job.dataset.rows_artifact)
         self._evaluation_rows = (
             None
@@ -122,6 +133,10 @@ class Labelling:
         }
         by_lot = None if self._bought is None else self._bought.by_lot
         return correct_labels(job, output, by_lot=by_lot)
+
+    def close(self) -> None:
+        """Let go of the teacher."""
+        self._desk.close()
 
     def _buy(self, roles: Roles) -> Bought:
         """Choose among the rows to train on, and ask about those.
@@ -198,10 +213,10 @@ class Labelling:
             answers = self._desk.ask(
                 [questions[place] for place in some],
                 places=[first + wanted[place] for place in some],
+                told=partial(self._advance_beyond, self._done),
             )
             for place, asked in zip(some, answers, strict=True):
                 found[place] = asked
-            self._advance(self._done + len(some))
         by_row: dict[int, Asked | None] = {**bought, **dict(zip(wanted, found, strict=True))}
         return [self._entry(role, by_row.get(place)) for place, role in enumerate(of)]
 
@@ -214,6 +229,9 @@ class Labelling:
             for place, role in enumerate(roles)
             if role is Role.TRAIN
         }
+
+    def _advance_beyond(self, before: int, over: int) -> None:
+        self._advance(before + over)
 
     def _advance(self, done: int) -> None:
         job, tally = self._job, self._desk.tally
@@ -234,9 +252,7 @@ class Labelling:
         job.stop.check()
 
     def _question(self, row: Row) -> Question:
-        if not self._reads_answers or (
-            row["teacher_label"] is None and row["teacher_probabilities"] is None
-        ):
+        if row["teacher_label"] is None and row["teacher_probabilities"] is None:
             return Question(row["text"])
         written = row["teacher_probabilities"]
         return Question(

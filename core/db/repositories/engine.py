@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, case, select, update
+from sqlalchemy import ColumnElement, Row, Select, case, null, select, update
 from sqlalchemy.orm import Session
 
 from core.db.base import db_now
@@ -27,7 +27,6 @@ FRESH = {"synchronize_session": False, "populate_existing": True}
 OUTCOME = (JobRow.id, JobRow.state, JobRow.attempt, JobRow.crashes, JobRow.error)
 LEASE_RAN_OUT = "its lease ran out"
 EVENTS = {
-    JobState.QUEUED: EventType.JOB_REQUEUED,
     JobState.SUCCEEDED: EventType.JOB_SUCCEEDED,
     JobState.FAILED: EventType.JOB_FAILED,
     JobState.CANCELLED: EventType.JOB_CANCELLED,
@@ -57,6 +56,7 @@ class EngineRepository:
                 lease_until=db_now(lease.total_seconds()),
                 started_at=_unless_set(JobRow.started_at, db_now()),
                 deadline_at=_unless_set(JobRow.deadline_at, db_now(JobRow.max_wall_seconds)),
+                parked=None,
                 **moves.held_becomes_spent(),
             )
             .returning(JobRow),
@@ -82,7 +82,7 @@ class EngineRepository:
     ) -> Orders:
         """Renew the lease and store progress (never backwards) and the newest checkpoint.
 
-        Progress beyond what is stored resets the crash count.
+        Progress beyond what is stored resets the crash count, and ends a time of parking.
 
         Raises:
             GhostWorker: the job is no longer this attempt's.
@@ -93,6 +93,7 @@ class EngineRepository:
             "crashes": case((grew, 0), else_=JobRow.crashes),
             "progress": case((grew, progress), else_=JobRow.progress),
             "progress_detail": detail,
+            "parked_since": case((grew, null()), else_=JobRow.parked_since),
         }
         if checkpoint is not None:
             values["checkpoint"] = checkpoint
@@ -131,6 +132,19 @@ class EngineRepository:
         if delay:
             values["run_at"] = db_now(delay.total_seconds())
         self._give_back(claim, values, reason=reason)
+
+    def park(self, claim: Claim, *, delay: timedelta, problem: Json) -> JobState:
+        """Give the job back until its teacher may be asked again; no crash is counted.
+
+        Writes `job.parked`. Cancels or fails it instead if that was due, or if it has been
+        parked for a day without an answer. Returns the state the job is in now.
+
+        Raises:
+            GhostWorker: the job is no longer this attempt's.
+        """
+        values = moves.put_aside(problem, delay=delay)
+        code = str(problem["code"])
+        return self._give_back(claim, values, reason=code, queued=EventType.JOB_PARKED)
 
     def crash(self, claim: Claim, *, detail: str) -> JobState:
         """The child died: what the reaper would do, at once instead of after the lease.
@@ -232,18 +246,39 @@ class EngineRepository:
             },
         )
 
+<<<<<<< HEAD
     def is_held(self, claim: Claim) -> bool:
         """Whether the job is still this attempt's."""
         return self._is_at(claim, JobState.RUNNING)
 
     def _give_back(self, claim: Claim, values: Mapping[str, Any], *, reason: str) -> JobState:
+=======
+    def release_hold(self, claim: Claim, *, calls: int, micros: int) -> bool:
+        """Free what was held for calls that were never made; False as in `settle`."""
+        return self._update_held(
+            claim,
+            {
+                "held_calls": JobRow.held_calls - calls,
+                "held_micros": JobRow.held_micros - micros,
+            },
+        )
+
+    def _give_back(
+        self,
+        claim: Claim,
+        values: Mapping[str, Any],
+        *,
+        reason: str,
+        queued: EventType = EventType.JOB_REQUEUED,
+    ) -> JobState:
+>>>>>>> 7cfdcee67813a9382d27e289b7d3443b4a166111
         row = self.session.execute(
             update(JobRow).where(moves.held_by(claim)).values(values).returning(*OUTCOME),
             execution_options=FRESH,
         ).one_or_none()
         if row is None:
             raise GhostWorker(claim)
-        self._tell_outcome(row, reason=reason)
+        self._tell_outcome(row, reason=reason, queued=queued)
         state: JobState = row.state
         return state
 
@@ -267,11 +302,14 @@ class EngineRepository:
         )
         return found is not None
 
-    def _tell_outcome(self, row: Row[Any], *, reason: str) -> None:
+    def _tell_outcome(
+        self, row: Row[Any], *, reason: str, queued: EventType = EventType.JOB_REQUEUED
+    ) -> None:
         about = {"attempt": row.attempt, "crashes": row.crashes, "reason": reason}
         if row.state is JobState.FAILED:
             about["error"] = row.error
-        self._tell(row.id, EVENTS[row.state], about)
+        event = queued if row.state is JobState.QUEUED else EVENTS[row.state]
+        self._tell(row.id, event, about)
 
     def _tell(self, job_id: JobId, event: EventType, about: Json) -> None:
         EventRepository(self.session).append(job_id, event, about)

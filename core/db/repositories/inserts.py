@@ -1,17 +1,17 @@
 """Inserting where another process may have been first."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import TypeVar
 
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from core.db.base import Row
-from core.db.tables import DatasetRow, JobRow
+from core.db.tables import DatasetRow, JobRow, TeacherRow
 from core.ids import TenantId
 
-Keyed = TypeVar("Keyed", DatasetRow, JobRow)
+Keyed = TypeVar("Keyed", DatasetRow, JobRow, TeacherRow)
 
 
 class IdempotencyKeyTaken(Exception):
@@ -45,9 +45,3 @@ def insert_for(session: Session, table: type[Row]) -> postgresql.Insert | sqlite
     if session.get_bind().dialect.name == "sqlite":
         return sqlite.insert(table)
     return postgresql.insert(table)
-
-
-def insert_missing(session: Session, table: type[Row], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert the rows whose key is not there yet, leaving the others as they are."""
-    if rows:
-        session.execute(insert_for(session, table).on_conflict_do_nothing(), list(rows))

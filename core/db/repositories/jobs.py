@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import ColumnElement, case, exists, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, String, case, cast, exists, func, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from core.db.base import db_now
@@ -10,8 +10,8 @@ from core.db.repositories.events import EventRepository
 from core.db.repositories.inserts import insert_keyed
 from core.db.repositories.pages import Page, read_page
 from core.db.tables import JobRow
-from core.ids import DatasetId, JobId, TenantId
-from core.lifecycle import EventType, JobState, Purpose
+from core.ids import DatasetId, JobId, TeacherId, TenantId
+from core.lifecycle import EventType, JobState, Purpose, Queue
 
 ACTIVE = (JobState.QUEUED, JobState.RUNNING)
 
@@ -36,6 +36,15 @@ class JobRepository:
     def get(self, tenant_id: TenantId, job_id: JobId) -> JobRow | None:
         return self.session.scalar(
             select(JobRow).where(JobRow.id == job_id, JobRow.tenant_id == tenant_id)
+        )
+
+    def lock(self, tenant_id: TenantId, job_id: JobId) -> JobRow | None:
+        """The job as it is now, which no other transaction changes before this one ends."""
+        return self.session.scalar(
+            select(JobRow)
+            .where(JobRow.id == job_id, JobRow.tenant_id == tenant_id)
+            .with_for_update()
+            .execution_options(populate_existing=True)
         )
 
     def by_idempotency_key(self, tenant_id: TenantId, key: str) -> JobRow | None:
@@ -73,6 +82,23 @@ class JobRepository:
         for key, value in (metadata or {}).items():
             question = question.where(self._metadata_has(key, value))
         return read_page(self.session, question.order_by(JobRow.id.desc()), limit=limit)
+
+    def wake_parked(self, tenant_id: TenantId, teacher_id: TeacherId) -> list[Queue]:
+        """Let the parked jobs that name this stored teacher try again now; their queues."""
+        # As a text: the teacher is the job's only one, or a member of its ensemble.
+        named = cast(JobRow.spec["teacher"], String).contains(teacher_id)
+        woken = self.session.scalars(
+            update(JobRow)
+            .where(
+                JobRow.tenant_id == tenant_id,
+                JobRow.state == JobState.QUEUED,
+                JobRow.parked.is_not(None),
+                named,
+            )
+            .values(run_at=db_now())
+            .returning(JobRow.queue)
+        )
+        return [Queue(queue) for queue in woken]
 
     def request_cancel(self, tenant_id: TenantId, job_id: JobId) -> JobRow | None:
         """Cancel a queued job at once; ask a running one to stop at its next heartbeat.

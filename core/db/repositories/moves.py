@@ -5,6 +5,7 @@ a guard that is forgotten in one place is how two workers come to hold one job.
 """
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -24,7 +25,7 @@ from core.db.base import db_now
 from core.db.repositories.claims import Claim, Json
 from core.db.tables import JobRow
 from core.ids import JobId
-from core.lifecycle import MAX_CRASHES, JobState, Queue
+from core.lifecycle import LONGEST_PARK, MAX_CRASHES, JobState, Queue
 
 
 def held_by(claim: Claim) -> ColumnElement[bool]:
@@ -123,6 +124,23 @@ def taken_back(*, crashes: SQLColumnExpression[int], detail: str) -> dict[str, A
         "lease_owner": None,
         "lease_until": None,
         **held_becomes_spent(),
+    }
+
+
+def put_aside(problem: Json, *, delay: timedelta) -> dict[str, Any]:
+    """The values of a job whose teacher cannot be asked: queued for later, or, after a day of
+    that, failed with the problem. A cancel and the deadline come first, as in `taken_back`."""
+    values = taken_back(crashes=JobRow.crashes, detail=str(problem["code"]))
+    gives_up = and_(
+        JobRow.cancel_at.is_(None), JobRow.parked_since < db_now(-LONGEST_PARK.total_seconds())
+    )
+    return values | {
+        "state": case((gives_up, _state(JobState.FAILED)), else_=values["state"]),
+        "error": case((gives_up, literal(problem, JobRow.error.type)), else_=values["error"]),
+        "finished_at": case((gives_up, db_now()), else_=values["finished_at"]),
+        "run_at": db_now(delay.total_seconds()),
+        "parked": problem,
+        "parked_since": case((JobRow.parked_since.is_(None), db_now()), else_=JobRow.parked_since),
     }
 
 

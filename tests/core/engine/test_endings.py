@@ -60,6 +60,66 @@ class TestRelease:
         assert read_job(database, held.job_id).state is JobState.RUNNING
 
 
+SILENT = {"code": "teacher-unavailable", "detail": "Nobody answers.", "status": 503}
+
+
+class TestPark:
+    def park(self, database: Database, held: Claim, *, minutes: float = 10) -> JobRow:
+        with database.write() as session:
+            delay = timedelta(minutes=minutes)
+            EngineRepository(session).park(held, delay=delay, problem=SILENT)
+        return read_job(database, held.job_id)
+
+    def test_the_job_waits_and_says_why(self, database: Database) -> None:
+        held = given_running(database, crashes=1, held_calls=2, held_micros=9)
+        job = self.park(database, held)
+        assert (job.state, job.crashes, job.parked) == (JobState.QUEUED, 1, SILENT)
+        assert job.parked_since is not None
+        assert timedelta(minutes=9) < job.run_at - job.parked_since < timedelta(minutes=11)
+        assert (job.spent_calls, job.spent_micros, job.held_micros) == (2, 9, 0)
+        assert claim(database) is None
+        [event] = events(database, job.id)
+        assert event.type == EventType.JOB_PARKED
+
+    def test_it_is_taken_up_again_and_remembers_since_when(self, database: Database) -> None:
+        held = given_running(database)
+        first = self.park(database, held, minutes=0)
+        again = claim(database)
+        assert again is not None
+        assert again.parked is None
+        second = self.park(database, Claim(again.id, again.attempt))
+        assert second.parked_since == first.parked_since
+
+    def test_progress_ends_the_wait(self, database: Database) -> None:
+        held = given_running(database, parked_since=db_now(-3600), progress=5)
+        with database.write() as session:
+            EngineRepository(session).heartbeat(
+                held, lease=timedelta(seconds=30), progress=6, detail={}, checkpoint=None
+            )
+        assert read_job(database, held.job_id).parked_since is None
+
+    def test_after_a_day_the_job_fails_with_the_reason(self, database: Database) -> None:
+        held = given_running(database, parked_since=db_now(-86_400 - 60), deadline_at=db_now(60))
+        job = self.park(database, held)
+        assert (job.state, job.error) == (JobState.FAILED, SILENT)
+        assert job.finished_at is not None
+        assert [event.type for event in events(database, job.id)] == [EventType.JOB_FAILED]
+
+    def test_a_cancel_and_the_deadline_come_first(self, database: Database) -> None:
+        old = db_now(-86_400 - 60)
+        held = given_running(database, parked_since=old, cancel_at=db_now())
+        assert self.park(database, held).state is JobState.CANCELLED
+        held = given_running(database, deadline_at=db_now(-1))
+        job = self.park(database, held)
+        assert job.error is not None
+        assert job.error["code"] == "deadline-exceeded"
+
+    def test_a_ghost_parks_nothing(self, database: Database) -> None:
+        held = given_running(database, attempt=2)
+        with pytest.raises(GhostWorker):
+            self.park(database, Claim(held.job_id, 1))
+
+
 class TestCrash:
     def crash(self, database: Database, held: Claim) -> JobState:
         with database.write() as session:

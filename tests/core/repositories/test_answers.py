@@ -2,16 +2,20 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
+from core.db.base import db_now
 from core.db.repositories import answers
 from core.db.repositories.answers import AnswerRepository
 from core.db.session import Database
 from core.db.tables import TeacherAnswerRow
-from core.ids import TenantId
+from core.ids import JobId, TenantId, new_job_id
 from tests.factories import TENANT
 
 OTHER = TenantId("other")
+DAY = 86_400
+JOB = new_job_id()
+ANOTHER_JOB = new_job_id()
 
 
 def make_answer(key: str, **given: object) -> TeacherAnswerRow:
@@ -32,7 +36,7 @@ class TestAnswers:
         with database.write() as session:
             AnswerRepository(session).store(TENANT, [make_answer("a", cost_micros=12)])
         with database.read() as session:
-            found = AnswerRepository(session).find(TENANT, ["a", "b", "a"])
+            found = AnswerRepository(session).find(TENANT, ["a", "b", "a"], job_id=JOB)
         assert list(found) == ["a"]
         answer = found["a"]
         assert answer.probabilities == [0.1 + 0.2, 0.7]
@@ -54,7 +58,7 @@ class TestAnswers:
             repository.store(TENANT, [make_answer("a", label="billing")])
             repository.store(TENANT, [make_answer("a", label="tech"), make_answer("b")])
         with database.read() as session:
-            found = AnswerRepository(session).find(TENANT, ["a", "b"])
+            found = AnswerRepository(session).find(TENANT, ["a", "b"], job_id=JOB)
         assert found["a"].label == "billing"
         assert set(found) == {"a", "b"}
 
@@ -63,13 +67,13 @@ class TestAnswers:
             repository = AnswerRepository(session)
             repository.store(TENANT, [make_answer("a", label="billing")])
             repository.store(OTHER, [make_answer("a", label="tech")])
-            assert repository.find(TENANT, ["a"])["a"].label == "billing"
-            assert repository.find(OTHER, ["a"])["a"].label == "tech"
+            assert repository.find(TENANT, ["a"], job_id=JOB)["a"].label == "billing"
+            assert repository.find(OTHER, ["a"], job_id=JOB)["a"].label == "tech"
 
     def test_nothing_asked_or_stored_is_no_error(self, database: Database) -> None:
         with database.write() as session:
             AnswerRepository(session).store(TENANT, [])
-            assert AnswerRepository(session).find(TENANT, []) == {}
+            assert AnswerRepository(session).find(TENANT, [], job_id=JOB) == {}
 
     def test_more_than_one_statement_can_hold(
         self, database: Database, monkeypatch: pytest.MonkeyPatch
@@ -80,14 +84,14 @@ class TestAnswers:
         with database.write() as session:
             AnswerRepository(session).store(TENANT, [make_answer(key) for key in keys])
         with database.read() as session:
-            assert set(AnswerRepository(session).find(TENANT, keys)) == set(keys)
+            assert set(AnswerRepository(session).find(TENANT, keys, job_id=JOB)) == set(keys)
 
     def test_full_statements_are_within_the_databases_limits(self, database: Database) -> None:
         keys = [f"key-{number:05d}" for number in range(answers.KEYS_AT_ONCE + 1)]
         with database.write() as session:
             repository = AnswerRepository(session)
             repository.store(TENANT, [make_answer(key) for key in keys])
-            assert len(repository.find(TENANT, keys)) == len(keys)
+            assert len(repository.find(TENANT, keys, job_id=JOB)) == len(keys)
 
     def test_writers_of_the_same_keys_do_not_wait_in_a_circle(self, database: Database) -> None:
         keys = [f"key-{number:03d}" for number in range(300)]
@@ -102,4 +106,44 @@ class TestAnswers:
         with ThreadPoolExecutor(4) as threads:
             list(threads.map(store, range(4)))
         with database.read() as session:
-            assert len(AnswerRepository(session).find(TENANT, keys)) == len(keys)
+            assert len(AnswerRepository(session).find(TENANT, keys, job_id=JOB)) == len(keys)
+
+
+class TestAFailure:
+    def store(self, database: Database, job_id: JobId, status: str, *, age_s: float = 0) -> None:
+        with database.write() as session:
+            label = "billing" if status == "answered" else None
+            answer = make_answer("a", status=status, label=label, job_id=job_id)
+            AnswerRepository(session).store(TENANT, [answer])
+            session.execute(update(TeacherAnswerRow).values(created_at=db_now(-age_s)))
+
+    def found(self, database: Database, job_id: JobId) -> str | None:
+        with database.read() as session:
+            rows = AnswerRepository(session).find(TENANT, ["a"], job_id=job_id)
+        return rows["a"].status if rows else None
+
+    @pytest.mark.parametrize("status", ["refused", "malformed", "too_long", "failed"])
+    def test_stays_one_for_the_job_that_met_it(self, database: Database, status: str) -> None:
+        self.store(database, JOB, status, age_s=10 * DAY)
+        assert self.found(database, JOB) == status
+
+    @pytest.mark.parametrize("status", ["refused", "malformed", "too_long"])
+    def test_is_asked_again_by_others_a_day_later(self, database: Database, status: str) -> None:
+        self.store(database, JOB, status, age_s=DAY - 60)
+        assert self.found(database, ANOTHER_JOB) == status
+        self.store(database, JOB, status, age_s=DAY + 60)
+        assert self.found(database, ANOTHER_JOB) is None
+
+    def test_of_the_server_is_nobody_elses(self, database: Database) -> None:
+        self.store(database, JOB, "failed")
+        assert self.found(database, ANOTHER_JOB) is None
+
+    def test_gives_way_to_an_answer_and_an_answer_to_nothing(self, database: Database) -> None:
+        self.store(database, JOB, "refused")
+        self.store(database, ANOTHER_JOB, "answered")
+        self.store(database, JOB, "malformed")
+        assert self.found(database, JOB) == "answered"
+
+    def test_an_answer_is_good_for_ever(self, database: Database) -> None:
+        self.store(database, JOB, "answered", age_s=1000 * DAY)
+        assert self.found(database, ANOTHER_JOB) == "answered"

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,14 +13,18 @@ from hypothesis.extra.numpy import arrays
 from llkd.selection.base import Batch, Selector
 from llkd.selection.factory import build_selector, fit_to_pool
 from llkd.specs import (
+    MAX_EPOCHS,
     AllSelection,
+    Candidate,
     ClassConfidenceSelection,
+    EncoderSpec,
     FreeMatchSelection,
     LlkdSelection,
     RandomSelection,
     SingleSelection,
     StudentUncertaintySelection,
     TeacherConfidenceSelection,
+    TrainingSpec,
 )
 from llkd.types import BoolArray, FloatArray, IntArray, Pool
 
@@ -283,15 +288,31 @@ class TestFitToPool:
         size = len(confidence)
         return Pool(["text"] * size, np.zeros(size, dtype=np.int64), np.array(confidence), 2)
 
+    def fit(self, selection: SingleSelection, *confidence: float, **training: Any) -> Candidate:
+        asked = Candidate(
+            student=EncoderSpec(), selection=selection, training=TrainingSpec(**training)
+        )
+        return fit_to_pool(asked, self.pool(*confidence))
+
     def test_llkd_that_knows_no_confidence_is_all(self) -> None:
-        lazy = LlkdSelection(labeling="lazy")
-        for asked in (LlkdSelection(), lazy):
-            assert fit_to_pool(asked, self.pool(np.nan, np.nan)) == AllSelection()
+        assert self.fit(LlkdSelection(), np.nan, np.nan).selection == AllSelection()
 
     def test_with_any_confidence_it_is_what_was_asked(self) -> None:
         asked = LlkdSelection(momentum=0.9)
-        assert fit_to_pool(asked, self.pool(np.nan, 0.8)) == asked
+        assert self.fit(asked, np.nan, 0.8).selection == asked
 
     def test_a_student_gate_that_was_asked_for_stays(self) -> None:
         asked = StudentUncertaintySelection()
-        assert fit_to_pool(asked, self.pool(np.nan)) == asked
+        assert self.fit(asked, np.nan).selection == asked
+
+    def test_what_was_bought_lazily_is_all_learned_from_many_times(self) -> None:
+        fitted = self.fit(LlkdSelection(labeling="lazy"), 0.8, 0.9)
+        assert fitted.selection == AllSelection()
+        assert fitted.training.epochs == 8
+        assert not fitted.training.early_stopping
+
+    @pytest.mark.parametrize("asked", [{"epochs": 2}, {"max_steps": 50}])
+    def test_a_length_that_was_asked_for_stays(self, asked: dict[str, int]) -> None:
+        fitted = self.fit(LlkdSelection(labeling="lazy"), 0.8, **asked)
+        assert fitted.training.epochs == asked.get("epochs", MAX_EPOCHS)
+        assert fitted.training.max_steps == asked.get("max_steps")

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from llkd.base_models import ModelSource, locate
-from llkd.specs import DistillationSpec, FewShotTeacher, Label, ProvidedTeacher
+from llkd.specs import FewShotTeacher, Label, ProvidedTeacher
+from llkd.teachers.base import Teacher
 from llkd.teachers.factory import build_teacher
 from llkd.teachers.few_shot import FewShotClassifier
 from llkd.teachers.local_embedder import LocalEmbedder
@@ -67,13 +68,13 @@ class TestEmbed:
         assert np.array_equal(together, np.vstack([minilm.embed([text]) for text in texts]))
 
 
-def make_spec(teacher: FewShotTeacher | ProvidedTeacher) -> DistillationSpec:
-    return DistillationSpec(labels=SUPPORT, teacher=teacher)
+def build(teacher: FewShotTeacher | ProvidedTeacher, source: ModelSource) -> Teacher:
+    return build_teacher(teacher, labels=SUPPORT, source=source)
 
 
 class TestBuildTeacher:
     def test_few_shot_on_minilm_answers_from_three_labels(self, one_thread):
-        teacher = build_teacher(make_spec(FewShotTeacher()), source=ModelSource())
+        teacher = build(FewShotTeacher(), ModelSource())
         texts = ["Please send my money back", "The website shows error 500", "I forgot my password"]
         assert isinstance(teacher, FewShotClassifier)
         assert teacher.model == "few_shot/minilm"
@@ -81,10 +82,10 @@ class TestBuildTeacher:
         assert [answer.label for answer in answers] == [0, 1, 2]
 
     def test_another_base_model_is_another_teacher(self, source):
-        specs = [make_spec(FewShotTeacher(model=name)) for name in ("minilm", TINY)]
-        first, second = (build_teacher(spec, source=source).fingerprint for spec in specs)
+        specs = [FewShotTeacher(model=name) for name in ("minilm", TINY)]
+        first, second = (build(spec, source).fingerprint for spec in specs)
         assert first != second
 
     def test_provided_needs_no_model(self):
-        teacher = build_teacher(make_spec(ProvidedTeacher()), source=ModelSource(allowed=("x",)))
+        teacher = build(ProvidedTeacher(), ModelSource(allowed=("x",)))
         assert isinstance(teacher, ProvidedAnswers)

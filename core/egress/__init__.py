@@ -1,0 +1,1 @@
+"""The one way out to teachers' servers: listed hosts, checked addresses, bounded calls."""

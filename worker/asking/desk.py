@@ -1,0 +1,59 @@
+"""Where the label stage puts its questions."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from llkd.types import Question, TeacherAnswer
+from worker.tally import Tally
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question's answer, and whether another job had bought it."""
+
+    answer: TeacherAnswer
+    cached: bool
+
+
+class Desk(Protocol):
+    """A teacher, or several, behind the store of their answers, for one attempt at one job."""
+
+    @property
+    def tally(self) -> Tally:
+        """What became of the questions so far."""
+        ...
+
+    @property
+    def budget_reached(self) -> bool:
+        """Whether a question was turned down because of the job's budget."""
+        ...
+
+    @property
+    def batch_size(self) -> int:
+        """How many questions to put at once, at the most."""
+        ...
+
+    def find(self, questions: Sequence[Question]) -> list[Asked | None]:
+        """The answers that are there, in order; None where the teacher has to be asked."""
+        ...
+
+    def ask(
+        self, questions: Sequence[Question], *, places: Sequence[int], told: Callable[[int], None]
+    ) -> list[Asked | None]:
+        """Put at most `batch_size` questions; None for those the budget no longer covers.
+
+        Args:
+            places: row of each question in its dataset, for the log.
+            told: called with the number of questions that are over, now and then and at the
+                end; what it raises ends the asking once all that was paid for is stored.
+
+        Raises:
+            GhostWorker: the job is another attempt's.
+            Park: the teacher cannot be asked for a while.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of connections."""
+        ...

@@ -1,0 +1,160 @@
+"""What a job may spend: held before a call, settled with the answer it brought."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+from sqlalchemy.orm import Session
+
+from core.db.repositories.answers import AnswerRepository
+from core.db.repositories.engine import Claim, EngineRepository, GhostWorker
+from core.db.repositories.events import EventRepository
+from core.db.repositories.jobs import JobRepository
+from core.db.session import Database
+from core.db.tables import JobRow, TeacherAnswerRow
+from core.ids import TenantId
+from core.lifecycle import EventType
+from llkd.types import Json
+from worker.durability import durably
+
+
+@dataclass(frozen=True)
+class Payment:
+    """What is stored in one transaction: answers, and what they cost.
+
+    Attributes:
+        rows: the answers.
+        held_micros: what was held for them together.
+        spent_micros: what they cost.
+        failures: for the job's log.
+    """
+
+    rows: Sequence[TeacherAnswerRow]
+    held_micros: int = 0
+    spent_micros: int = 0
+    failures: Sequence[Json] = ()
+
+
+class Purse:
+    """The budget of one job, as its own attempt spends it.
+
+    Used by one thread at a time. Spent and held together never pass a cap, because what a
+    call may cost at the most is held before it is made.
+    """
+
+    def __init__(self, database: Database, *, tenant_id: TenantId, claim: Claim) -> None:
+        self._database = database
+        self._tenant_id = tenant_id
+        self._claim = claim
+        # What the job's row holds for us, as far as we know.
+        self._held_calls = 0
+
+    def hold(self, micros: Sequence[int]) -> int:
+        """Hold these calls, each with the most it can cost; returns how many of them, the first
+        ones, the caps have room for.
+
+        Raises:
+            GhostWorker: the job is no longer this attempt's; do not call.
+        """
+        tried = False
+
+        def act(session: Session) -> int:
+            nonlocal tried
+            job = self._locked(session)
+            if tried and job.held_calls > self._held_calls:
+                # The commit came through although its connection broke.
+                return job.held_calls - self._held_calls
+            tried = True
+            calls = _room(job, micros)
+            if calls:
+                EngineRepository(session).reserve(
+                    self._claim, calls=calls, micros=sum(micros[:calls])
+                )
+            return calls
+
+        calls = durably(self._database, act)
+        self._held_calls += calls
+        return calls
+
+    def pay(self, payment: Payment) -> None:
+        """Store the answers and settle what was held for them.
+
+        They are stored whoever holds the job by now: they are paid and valid.
+
+        Raises:
+            GhostWorker: the job is no longer this attempt's; the answers are stored.
+        """
+        calls = len(payment.rows)
+        tried = False
+
+        def act(session: Session) -> bool:
+            nonlocal tried
+            job = self._job(session)
+            if tried and job.held_calls < self._held_calls:
+                return job.attempt == self._claim.attempt
+            tried = True
+            ours = EngineRepository(session).settle(
+                self._claim,
+                calls=calls,
+                held_micros=payment.held_micros,
+                spent_micros=payment.spent_micros,
+            )
+            AnswerRepository(session).store(self._tenant_id, payment.rows)
+            if ours:
+                for failure in payment.failures:
+                    EventRepository(session).append(
+                        self._claim.job_id, EventType.TEACHER_ROW_FAILED, failure
+                    )
+            return ours
+
+        if not durably(self._database, act):
+            raise GhostWorker(self._claim)
+        self._held_calls -= calls
+
+    def release(self, *, calls: int, micros: int) -> None:
+        """Give back what was held for calls that were never made."""
+        tried = False
+
+        def act(session: Session) -> None:
+            nonlocal tried
+            if tried and self._job(session).held_calls < self._held_calls:
+                return
+            tried = True
+            EngineRepository(session).release_hold(self._claim, calls=calls, micros=micros)
+
+        if calls:
+            durably(self._database, act)
+            self._held_calls -= calls
+
+    @property
+    def holds_calls(self) -> bool:
+        """Whether there are calls that are held and not settled yet."""
+        return self._held_calls > 0
+
+    def share_spent(self) -> float:
+        """How much of its budget the job has spent, of the cap that is nearer; 0 without caps."""
+        job = durably(self._database, self._job)
+        pairs = ((job.spent_calls, job.cap_calls), (job.spent_micros, job.cap_micros))
+        return max((spent / cap for spent, cap in pairs if cap), default=0.0)
+
+    def _locked(self, session: Session) -> JobRow:
+        """The job, of which nobody else holds or spends until this transaction ends."""
+        job = JobRepository(session).lock(self._tenant_id, self._claim.job_id)
+        assert job is not None, "jobs are never deleted"
+        return job
+
+    def _job(self, session: Session) -> JobRow:
+        job = JobRepository(session).get(self._tenant_id, self._claim.job_id)
+        assert job is not None, "jobs are never deleted"
+        return job
+
+
+def _room(job: JobRow, micros: Sequence[int]) -> int:
+    """How many of these calls, from the first on, both caps have room for."""
+    calls = len(micros)
+    if job.cap_calls is not None:
+        calls = min(calls, max(0, job.cap_calls - job.spent_calls - job.held_calls))
+    if job.cap_micros is not None:
+        left = job.cap_micros - job.spent_micros - job.held_micros
+        calls = min(calls, sum(total <= left for total in accumulate(micros)))
+    return calls
