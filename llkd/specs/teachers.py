@@ -101,7 +101,13 @@ class OpenAITeacher(Spec):
     tokens_per_minute: int | None = Field(
         default=None, ge=100, le=1_000_000_000, examples=[200_000]
     )
-    timeout_seconds: float = Field(default=60.0, ge=1, le=600, allow_inf_nan=False)
+    timeout_seconds: float = Field(
+        default=60.0,
+        ge=1,
+        le=600,
+        allow_inf_nan=False,
+        description="Of one call; a call that takes longer may have been billed.",
+    )
     prices: TokenPrices | None = Field(
         default=None,
         description="What its tokens cost. Null: the stored connection's, else the operator's "
@@ -133,7 +139,13 @@ class EnsembleTeacher(Spec):
 
     kind: Literal["ensemble"] = "ensemble"
     teachers: Annotated[
-        tuple[SingleTeacher, ...], Field(strict=False, min_length=2, max_length=MOST_MEMBERS)
+        tuple[SingleTeacher, ...],
+        Field(
+            strict=False,
+            min_length=2,
+            max_length=MOST_MEMBERS,
+            description="Each keeps answers of its own, which jobs that ask it alone share.",
+        ),
     ]
     combine: Literal["average", "vote"] = Field(
         default="average",
