@@ -22,6 +22,7 @@ from benchmarks.gold_folder import NotAFolderOfOurs
 from benchmarks.machine import describe_machine
 from benchmarks.pseudo_labels import TeacherChoice, load_setting
 from benchmarks.strategies import QUICK, STRATEGIES, Run, run_strategy
+from llkd.process_environment import TRAINING_ENVIRONMENT
 from llkd.specs import SingleStudent
 
 QUICK_POOL = 1000
@@ -46,6 +47,7 @@ def _measure(options: argparse.Namespace) -> list[Result]:
     seeds = range(options.first_seed, options.first_seed + options.seeds)
     units = [(folder, seed) for folder in options.folders for seed in seeds]
     results: list[Result] = []
+    os.environ.update(TRAINING_ENVIRONMENT)
     # A process a setting, each on one core: seconds are then comparable within a run.
     with ProcessPoolExecutor(
         options.processes,

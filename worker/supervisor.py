@@ -18,6 +18,7 @@ from core.db.session import Database
 from core.db.tables import JobRow
 from core.errors import ServiceError
 from core.secret_key_file import open_vault
+from llkd.process_environment import TRAINING_ENVIRONMENT
 from worker.child_process import ChildProcess
 from worker.devices import Device, threads_per_slot
 from worker.drain import Drain
@@ -172,15 +173,10 @@ class Supervisor:
         return {
             **kept,
             **threads,
+            **TRAINING_ENVIRONMENT,
             # A killed child cannot tidy up; whoever outlives it does.
             "TMPDIR": scratch,
             "CUDA_VISIBLE_DEVICES": device.visible,
-            # Without it cuBLAS may choose another order of additions on every run.
-            "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
-            "TOKENIZERS_PARALLELISM": "false",
-            # Threads that wait by spinning take the cores from the API beside them, and
-            # from each other.
-            "OMP_WAIT_POLICY": "PASSIVE",
             "PYTHONFAULTHANDLER": "1",
         }
 

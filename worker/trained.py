@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import torch
+
 from core.artifacts import ArtifactStore
 from llkd.specs import TrainingSpec
 from llkd.students.base import Student
@@ -24,7 +26,10 @@ def unpacked(artifacts: ArtifactStore, tree: str) -> Iterator[Path]:
 
 
 def load_trained(folder: Path, training: TrainingSpec) -> Student:
-    """The student that `Student.save_model` wrote, on the device that training would use."""
+    """The student that `Student.save_model` wrote, on the device that training would use.
+
+    It answers in float32, as it will be served, in whatever precision it was trained.
+    """
     saved = Saved.load(folder)
     return NetworkStudent(
         saved.network,
@@ -33,4 +38,5 @@ def load_trained(folder: Path, training: TrainingSpec) -> Student:
         weight_decay=training.weight_decay,
         seed=training.seed,
         device=choose_device(training.device),
+        precision=torch.float32,
     )

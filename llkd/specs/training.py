@@ -50,3 +50,8 @@ class TrainingSpec(Spec):
     device: Literal["auto", "cpu", "gpu"] = Field(
         default="auto", description="Which workers may take the job."
     )
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        default="auto",
+        description="In which numbers matrices are multiplied while it learns; `auto`: bfloat16 on "
+        "a GPU or CPU that has units for it. What is served is float32 in any case.",
+    )

@@ -13,6 +13,7 @@ from llkd.students.base import Student
 from llkd.students.encoder import EncoderClassifier
 from llkd.students.network import Network
 from llkd.students.network_student import NetworkStudent
+from llkd.students.precision import choose_precision
 from llkd.students.static import StaticClassifier
 from llkd.tokens import TextReader
 
@@ -46,6 +47,7 @@ def build_student(
         weight_decay=training.weight_decay,
         seed=training.seed,
         device=device,
+        precision=choose_precision(training.precision, device),
     )
 
 

@@ -1,7 +1,7 @@
 """A student made of a network: predicts, learns, and can be put down and taken up."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -46,11 +46,13 @@ class NetworkStudent:
         weight_decay: float,
         seed: int,
         device: torch.device,
+        precision: torch.dtype,
     ) -> None:
         self._model = model.to(device)
         self._reader = reader
         self._max_length = max_length
         self._device = device
+        self._precision = precision
         self._optimizer = build_optimizer(self._model, weight_decay=weight_decay)
         # Dropout draws from a stream of the student's own: what else runs in the process
         # cannot change the training, and a resumed one draws the same numbers.
@@ -171,7 +173,7 @@ class NetworkStudent:
         for index in rows.batches(padded_tokens=_UPDATE[self._device.type]):
             part = torch.from_numpy(weights[index]).to(self._device, torch.float32)
             target = torch.from_numpy(labels[index]).to(self._device)
-            with self._precision():
+            with self._mixed_precision():
                 logits = self._forward(rows, index)
             # The part's own mean, scaled to its share of the weight: the shares add up to
             # the mean over the whole batch.
@@ -183,7 +185,7 @@ class NetworkStudent:
 
     def _score(self, rows: TokenRows, index: IntArray) -> Tensor:
         """[n, K] logits without gradients, in float64 on the CPU."""
-        with torch.inference_mode(), self._precision():
+        with torch.inference_mode(), self._mixed_precision():
             return self._forward(rows, index).double().cpu()
 
     def _forward(self, rows: TokenRows, index: IntArray) -> Tensor:
@@ -200,9 +202,8 @@ class NetworkStudent:
         )
         return logits
 
-    @contextmanager
-    def _precision(self) -> Iterator[None]:
-        """bfloat16 where a GPU is fast at it; a CPU keeps float32, bit for bit."""
-        on_gpu = self._device.type == "cuda"
-        with torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=on_gpu):
-            yield
+    def _mixed_precision(self) -> torch.autocast:
+        """Inside, matrices are multiplied in the student's precision; sums stay in float32."""
+        return torch.autocast(
+            self._device.type, dtype=self._precision, enabled=self._precision != torch.float32
+        )

@@ -11,6 +11,7 @@ from llkd.base_models import ModelSource
 from llkd.specs import EncoderSpec, StaticSpec, TrainingSpec
 from llkd.students.factory import build_student
 from llkd.students.network_student import NetworkStudent
+from llkd.students.precision import Precision
 from tests.llkd.tiny_bert import make_pool, write_tiny_bert
 
 TINY = "local/tiny"
@@ -20,7 +21,12 @@ class MakeStudent(Protocol):
     """Makes an untrained student of the tiny base model."""
 
     def __call__(
-        self, *, seed: int = 1, class_count: int = 3, max_length: int = 32
+        self,
+        *,
+        seed: int = 1,
+        class_count: int = 3,
+        max_length: int = 32,
+        precision: Precision = "float32",
     ) -> NetworkStudent: ...
 
 
@@ -50,10 +56,16 @@ def make_student(
     """Makes encoders, or students of the kind that the test is parametrized with."""
     make_spec: type[EncoderSpec | StaticSpec] = getattr(request, "param", EncoderSpec)
 
-    def make(*, seed: int = 1, class_count: int = 3, max_length: int = 32) -> NetworkStudent:
+    def make(
+        *,
+        seed: int = 1,
+        class_count: int = 3,
+        max_length: int = 32,
+        precision: Precision = "float32",
+    ) -> NetworkStudent:
         student = build_student(
             make_spec(model=TINY, max_length=max_length),
-            TrainingSpec(seed=seed, device="cpu"),
+            TrainingSpec(seed=seed, device="cpu", precision=precision),
             class_count=class_count,
             source=source,
         )
