@@ -40,7 +40,10 @@ class TrainingSpec(Spec):
         default=0.01, ge=0, le=1, allow_inf_nan=False, description="AdamW's."
     )
     seed: int = Field(
-        default=42, ge=0, le=2**32 - 1, description="The same seed gives the same student on a CPU."
+        default=42,
+        ge=0,
+        le=2**32 - 1,
+        description="The same seed gives the same student where `deterministic` holds.",
     )
     early_stopping: bool = Field(
         default=True,
@@ -54,4 +57,9 @@ class TrainingSpec(Spec):
         default="auto",
         description="In which numbers matrices are multiplied while it learns; `auto`: bfloat16 on "
         "a GPU or CPU that has units for it. What is served is float32 in any case.",
+    )
+    deterministic: bool = Field(
+        default=False,
+        description="On a GPU: take the kernels that repeat themselves to the bit, which are "
+        "slower. A CPU always does.",
     )

@@ -26,7 +26,8 @@ _LEARNING_SHARE = 1 / 3
 def build_student(
     spec: SingleStudent, training: TrainingSpec, *, class_count: int, source: ModelSource
 ) -> Student:
-    """Build an untrained student; on a CPU, equal arguments give equal students.
+    """Build an untrained student; on a CPU, and with `deterministic` on a GPU, equal
+    arguments give equal students.
 
     Raises:
         ModelNotAllowed: the base model may not be loaded, or reads fewer tokens than asked.
@@ -34,12 +35,7 @@ def build_student(
     """
     folder = locate(spec.model, revision=spec.revision, source=source)
     device = choose_device(training.device)
-    if device.type == "cpu":
-        # A GPU's fastest kernels add in any order; only a CPU is promised to repeat itself.
-        torch.use_deterministic_algorithms(True)
-        # It also blanks every new tensor, in case one is read before it is written: ours
-        # are not, and it costs a few per cent.
-        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    choose_kernels(training, device)
     return NetworkStudent(
         _build_network(spec, folder, class_count=class_count, seed=training.seed, device=device),
         TextReader(folder, max_length=spec.max_length),
@@ -80,3 +76,14 @@ def choose_device(wish: Literal["auto", "cpu", "gpu"]) -> torch.device:
     if wish == "gpu":
         raise DeviceUnavailable("the job asks for a GPU and this worker sees none")
     return torch.device("cpu")
+
+
+def choose_kernels(training: TrainingSpec, device: torch.device) -> None:
+    """Have this process compute with kernels that repeat themselves to the bit, or with any.
+
+    A GPU's fastest kernels add in any order; a CPU's lose little by not doing so.
+    """
+    torch.use_deterministic_algorithms(training.deterministic or device.type == "cpu")
+    # Else every new tensor is blanked, in case one is read before it is written: ours are
+    # not, and it costs a few per cent.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]

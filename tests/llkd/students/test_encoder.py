@@ -12,7 +12,7 @@ from llkd.errors import CheckpointDamaged, DeviceUnavailable, ModelNotAllowed
 from llkd.model_folder import check_folder
 from llkd.specs import EncoderSpec, TrainingSpec
 from llkd.students.encoder import EncoderClassifier
-from llkd.students.factory import build_student, choose_device
+from llkd.students.factory import build_student, choose_device, choose_kernels
 from llkd.students.network import (
     learned_weights_of,
     put_learned_weights,
@@ -133,3 +133,14 @@ class TestBuildStudent:
         with pytest.raises(DeviceUnavailable):
             choose_device("gpu")
         assert choose_device("auto").type == "cpu"
+
+    @pytest.mark.parametrize(
+        ("device", "deterministic", "repeats"),
+        [("cpu", False, True), ("cuda", False, False), ("cuda", True, True)],
+    )
+    def test_kernels_repeat_themselves_on_a_cpu_and_where_asked_to(
+        self, device: str, deterministic: bool, repeats: bool
+    ) -> None:
+        choose_kernels(TrainingSpec(deterministic=deterministic), torch.device(device))
+        assert torch.are_deterministic_algorithms_enabled() is repeats
+        choose_kernels(TrainingSpec(), torch.device("cpu"))
