@@ -56,7 +56,7 @@ class TrainingSpec(Spec):
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         default="auto",
         description="In which numbers matrices are multiplied while it learns; `auto`: bfloat16 on "
-        "a GPU or CPU that has units for it. What is served is float32 in any case.",
+        "a GPU that has units for it, else float32. What is served is float32 in any case.",
     )
     deterministic: bool = Field(
         default=False,

@@ -8,10 +8,10 @@ Precision = Literal["auto", "float32", "bfloat16"]
 
 
 def choose_precision(wish: Precision, device: torch.device) -> torch.dtype:
-    """bfloat16 where the device has units for its matrices, unless told otherwise.
+    """bfloat16 on a GPU that has units for it, unless told otherwise.
 
-    Weights, their gradients and their moments stay in float32 (mixed precision). Without
-    such units bfloat16 is slower than float32, and `auto` does not take it.
+    Weights, their gradients and their moments stay in float32 (mixed precision). A CPU with
+    such units saved a seventh of a training's time, which is not worth its rounding.
     """
     match wish:
         case "float32":
@@ -19,9 +19,7 @@ def choose_precision(wish: Precision, device: torch.device) -> torch.dtype:
         case "bfloat16":
             return torch.bfloat16
         case "auto":
-            has_units = (
-                torch.cuda.is_bf16_supported(including_emulation=False)
-                if device.type == "cuda"
-                else bool(torch.cpu.get_capabilities().get("amx_bf16"))
+            has_units = device.type == "cuda" and torch.cuda.is_bf16_supported(
+                including_emulation=False
             )
             return torch.bfloat16 if has_units else torch.float32

@@ -10,27 +10,23 @@ from llkd.students.precision import choose_precision
 from tests.llkd.conftest import MakeStudent, learn
 from tests.llkd.tiny_bert import make_pool
 
-CPU = torch.device("cpu")
-
 
 class TestChoosePrecision:
+    def test_a_cpu_computes_in_float32(self) -> None:
+        assert choose_precision("auto", torch.device("cpu")) == torch.float32
+
     @pytest.mark.parametrize(
-        ("capabilities", "chosen"),
-        [
-            ({"amx_bf16": True}, torch.bfloat16),
-            ({"amx_bf16": False, "avx512_bf16": True}, torch.float32),
-            ({}, torch.float32),
-        ],
+        ("has_units", "chosen"), [(True, torch.bfloat16), (False, torch.float32)]
     )
-    def test_a_cpu_computes_in_bfloat16_if_it_has_units_for_it(
-        self, capabilities: dict[str, bool], chosen: torch.dtype, monkeypatch: pytest.MonkeyPatch
+    def test_a_gpu_computes_in_bfloat16_if_it_has_units_for_it(
+        self, has_units: bool, chosen: torch.dtype, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
-        assert choose_precision("auto", CPU) == chosen
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: has_units)
+        assert choose_precision("auto", torch.device("cuda")) == chosen
 
     def test_what_is_asked_for_is_taken(self) -> None:
-        assert choose_precision("float32", CPU) == torch.float32
-        assert choose_precision("bfloat16", CPU) == torch.bfloat16
+        assert choose_precision("float32", torch.device("cpu")) == torch.float32
+        assert choose_precision("bfloat16", torch.device("cpu")) == torch.bfloat16
 
 
 class TestBfloat16:
