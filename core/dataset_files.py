@@ -26,6 +26,8 @@ ROWS_SCHEMA = pa.schema(
         pa.field("teacher_confidence", pa.float64()),
         # JSON object, label to probability, as it was given.
         pa.field("teacher_probabilities", pa.string()),
+        # JSON object, label to number of votes; the first datasets have no such column.
+        pa.field("teacher_votes", pa.string()),
     ]
 )
 
@@ -35,6 +37,8 @@ ISSUES_SCHEMA = pa.schema(
         pa.field("column", pa.string()),
         pa.field("code", pa.string(), nullable=False),
         pa.field("message", pa.string(), nullable=False),
+        # The part of the form it was in; the first datasets have no such column.
+        pa.field("part", pa.string(), nullable=False),
     ]
 )
 

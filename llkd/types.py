@@ -53,11 +53,13 @@ class ProvidedAnswer:
         label: as written in the file; may not be one of the job's labels.
         confidence: in [0, 1], or None.
         probabilities: label name to probability, or None.
+        votes: label name to how many of several answers gave it, or None.
     """
 
     label: str | None
     confidence: float | None = None
     probabilities: dict[str, float] | None = None
+    votes: dict[str, int] | None = None
 
 
 @dataclass(frozen=True)

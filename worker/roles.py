@@ -16,7 +16,14 @@ from core.dataset_files import ROW_GROUP, count_rows, iter_batches
 from core.label_files import Role
 
 MOST_EVALUATION_SHARE = 0.2
-COLUMNS = ["text", "gold", "teacher_label", "teacher_confidence", "teacher_probabilities"]
+COLUMNS = [
+    "text",
+    "gold",
+    "teacher_label",
+    "teacher_confidence",
+    "teacher_probabilities",
+    "teacher_votes",
+]
 Row = dict[str, Any]
 
 

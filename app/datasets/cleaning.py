@@ -5,6 +5,7 @@ makes no sense is dropped and noted, and its text is kept.
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 from unicodedata import category
@@ -13,9 +14,11 @@ from app.datasets.options import (
     MAX_FIELD_CHARACTERS,
     MAX_LABEL_CHARACTERS,
     MAX_LABELS,
+    MAX_VOTES,
     Columns,
+    Part,
 )
-from app.datasets.rows import CleanRow, Issue, RawRow, normalized
+from app.datasets.rows import Answer, CleanRow, Issue, RawRow, normalized
 
 # No script stacks as many marks on one letter; text that does is made to break displays.
 MAX_MARKS = 64
@@ -33,6 +36,8 @@ MESSAGES = {
     INVALID_UNICODE: "the text is not valid Unicode (a lone surrogate or broken UTF-8)",
     TEXT_ABUSIVE: f"more than {MAX_MARKS} combining marks follow one another",
 }
+# A row's label and all the parts of a teacher's answer.
+_NOTHING_KNOWN = (None,) * (len(RawRow._fields) - 2)
 MAX_SHARE = 1.001
 BAD_LABEL = "bad-label"
 BAD_TEACHER_ANSWER = "bad-teacher-answer"
@@ -47,11 +52,15 @@ class Cleaner:
 
     Args:
         note: called with each value that was dropped from a row that is kept.
+        part: the part of the form that the file came in.
     """
 
-    def __init__(self, columns: Columns, *, note: Callable[[Issue], None]) -> None:
+    def __init__(
+        self, columns: Columns, *, note: Callable[[Issue], None], part: Part = Part.FILE
+    ) -> None:
         self._columns = columns
         self._note = note
+        self._part = part
 
     def clean(self, row: RawRow) -> CleanRow | Issue:
         """The row to keep, or why it is set aside."""
@@ -65,23 +74,23 @@ class Cleaner:
             content = text.encode("utf-8")
         except UnicodeEncodeError:
             return self._set_aside(row, INVALID_UNICODE)
-        if row.label is None and row.teacher_label is None and row.teacher_probabilities is None:
+        if row[2:] == _NOTHING_KNOWN:
             return CleanRow(row.line, text, content)
         gold = self._gold(row)
         return CleanRow(row.line, text, content, gold, *self._answer(row))
 
     def _set_aside(self, row: RawRow, code: str) -> Issue:
-        return Issue(row.line, self._columns.text, code, MESSAGES[code])
+        return Issue(row.line, self._columns.text, code, MESSAGES[code], self._part)
 
     def _gold(self, row: RawRow) -> str | None:
         try:
             return read_label(row.label)
         except BadValue as fault:
-            self._note(Issue(row.line, self._columns.label, BAD_LABEL, str(fault)))
+            self._note(Issue(row.line, self._columns.label, BAD_LABEL, str(fault), self._part))
             return None
 
-    def _answer(self, row: RawRow) -> tuple[str | None, float | None, str | None]:
-        """The teacher's label, confidence and probabilities; all None if one makes no sense.
+    def _answer(self, row: RawRow) -> Answer:
+        """What the teacher said; nothing at all if a part of it makes no sense.
 
         A label kept without the confidence that came with it would count as surer, or
         less sure, than its teacher was.
@@ -92,13 +101,15 @@ class Cleaner:
             label = read_label(row.teacher_label)
             column = columns.teacher_probabilities
             probabilities = read_probabilities(row.teacher_probabilities)
-            if label is None and probabilities is None:
-                return None, None, None
+            column = columns.teacher_votes
+            votes = read_votes(row.teacher_votes)
+            if label is None and probabilities is None and votes is None:
+                return Answer()
             column = columns.teacher_confidence
-            return label, read_confidence(row.teacher_confidence), probabilities
+            return Answer(label, read_confidence(row.teacher_confidence), probabilities, votes)
         except BadValue as fault:
-            self._note(Issue(row.line, column, BAD_TEACHER_ANSWER, str(fault)))
-            return None, None, None
+            self._note(Issue(row.line, column, BAD_TEACHER_ANSWER, str(fault), self._part))
+            return Answer()
 
 
 def text_fault(text: str) -> str | None:
@@ -185,25 +196,49 @@ def read_probabilities(value: Any) -> str | None:
     Raises:
         BadValue: not an object of numbers that are at least 0.
     """
-    if isinstance(value, str):
-        if not value.strip():
-            return None
-        if len(value) > MAX_FIELD_CHARACTERS:
-            raise BadValue("the probabilities are too long")
-        value = _parsed(value)
+    value = _parsed(value, "the probabilities are not a JSON object")
     if value is None:
         return None
     if not isinstance(value, Mapping) or not 0 < len(value) <= MAX_LABELS:
         raise BadValue(f"probabilities are an object of 1 to {MAX_LABELS} labels")
-    given: dict[str, float] = {}
-    for name, share in value.items():
-        if share is None:  # how a Parquet struct says that a row lacks a key
+    return _written(value, _read_share, what="probabilities")
+
+
+def read_votes(value: Any) -> str | None:
+    """How many votes each label has, as a JSON object; None where nobody voted.
+
+    They come as a list with a label a vote, or as an object of counts. An empty vote of a
+    list, or a count of 0, is none.
+
+    Raises:
+        BadValue: neither a list of labels nor an object of whole numbers that are at least 0.
+    """
+    value = _parsed(value, "the votes are neither a JSON list nor an object")
+    if value is None:
+        return None
+    if isinstance(value, list) and len(value) <= MAX_VOTES:
+        value = Counter(label for label in map(read_label, value) if label is not None)
+    if not isinstance(value, Mapping) or len(value) > MAX_LABELS:
+        raise BadValue(
+            f"votes are a list of at most {MAX_VOTES} labels, or an object of at most "
+            f"{MAX_LABELS} labels with their counts"
+        )
+    counts = {name: count for name, count in value.items() if count != 0}
+    written = _written(counts, _read_count, what="votes")
+    return None if written == "{}" else written
+
+
+def _written(given: Mapping[Any, Any], read: Callable[[Any], float], *, what: str) -> str:
+    """The numbers by label as JSON; a number that is null says that its key is lacking."""
+    found: dict[str, float] = {}
+    for name, number in given.items():
+        if number is None:  # how a Parquet struct says that a row lacks a key
             continue
         label = read_label(name)
-        if label is None or label in given:
-            raise BadValue("probabilities name each label once")
-        given[label] = _read_share(share)
-    return json.dumps(given, ensure_ascii=False)
+        if label is None or label in found:
+            raise BadValue(f"{what} name each label once")
+        found[label] = read(number)
+    return json.dumps(found, ensure_ascii=False)
 
 
 def _read_share(value: Any) -> float:
@@ -215,8 +250,24 @@ def _read_share(value: Any) -> float:
     return float(value)
 
 
-def _parsed(written: str) -> Any:
+def _read_count(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise BadValue("a number of votes is a whole number")
+    # Parquet files of data frames hold counts beside gaps as floats; NaN fails this, too.
+    if not 0 <= value <= MAX_VOTES or value != int(value):
+        raise BadValue(f"a number of votes is a whole number between 0 and {MAX_VOTES}")
+    return int(value)
+
+
+def _parsed(value: Any, fault: str) -> Any:
+    """What a string holds as JSON, None for an empty one; other values as they are."""
+    if not isinstance(value, str):
+        return value
+    if len(value) > MAX_FIELD_CHARACTERS:
+        raise BadValue("the value is too long")
+    if not value.strip():
+        return None
     try:
-        return json.loads(written)
+        return json.loads(value)
     except (ValueError, RecursionError):
-        raise BadValue("the probabilities are not a JSON object") from None
+        raise BadValue(fault) from None

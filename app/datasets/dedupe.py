@@ -33,6 +33,11 @@ class Distinct:
     conflicts: int
 
 
+def hash_of(content: bytes) -> bytes:
+    """HASH_BYTES bytes of a text in UTF-8."""
+    return blake2b(content, digest_size=HASH_BYTES).digest()
+
+
 class Deduplicator:
     """Collects a hash and a label code for each kept row."""
 
@@ -42,7 +47,7 @@ class Deduplicator:
 
     def add(self, content: bytes, *, gold: int) -> None:
         """Note the next row: its text in UTF-8, and its label's code or NO_LABEL."""
-        self._hashes += blake2b(content, digest_size=HASH_BYTES).digest()
+        self._hashes += hash_of(content)
         self._gold.append(gold)
 
     def finish(self) -> Distinct:

@@ -159,14 +159,17 @@ class DecompressionLimit(BadDataset):
 
 
 class MissingFile(BadDataset):
-    """The form has no part named `file` that carries a file name."""
+    """The form has no part named `file` that carries a file name.
+
+    A second file is taken as `answers`, with a file name, too.
+    """
 
     code = "missing-file"
     title = "No file was sent"
 
 
 class TooManyFiles(BadDataset):
-    """The form carries more than one file; a dataset is made of one."""
+    """The form carries more than one `file`, or more than one file of `answers`."""
 
     code = "too-many-files"
     title = "More than one file was sent"

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Set
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import structlog
 
 from app.datasets.errors import DecompressionLimit, MalformedParquet, rebuild
 from app.datasets.ingest_child import Limits, Task
-from app.datasets.options import MAX_RATIO, MIB, RATIO_FREE_BYTES, Format, ReadOptions
+from app.datasets.options import MAX_RATIO, MIB, RATIO_FREE_BYTES, Format, ReadOptions, SourceFile
 from core.errors import ErrorItem, Unavailable
 
 log = structlog.get_logger(__name__)
@@ -45,8 +46,12 @@ class IngestFailed(Exception):
     """The child failed for a reason that is ours, not the file's."""
 
 
-def run_ingest(source: Path, folder: Path, options: ReadOptions) -> dict[str, Any]:
-    """Read `source` into rows.parquet and issues.parquet below `folder`.
+def run_ingest(
+    source: Path, folder: Path, options: ReadOptions, answers: SourceFile | None = None
+) -> dict[str, Any]:
+    """Read `source`, and `answers` to its texts, into rows.parquet and issues.parquet.
+
+    Both are left below `folder`.
 
     Returns:
         The statistics.
@@ -56,10 +61,12 @@ def run_ingest(source: Path, folder: Path, options: ReadOptions) -> dict[str, An
         IngestFailed: a bug.
     """
     limits = limits_for(source.stat().st_size, options)
+    if answers is not None:
+        limits = limits.beside(limits_for(answers.path.stat().st_size, answers.options))
     try:
         ended = subprocess.run(
             CHILD,
-            input=Task(source, folder, options, limits).to_json().encode(),
+            input=Task(source, folder, options, limits, answers).to_json().encode(),
             capture_output=True,
             env=child_environment(),
             timeout=limits.cpu * WALL_FACTOR,
@@ -68,7 +75,8 @@ def run_ingest(source: Path, folder: Path, options: ReadOptions) -> dict[str, An
     except subprocess.TimeoutExpired as error:
         raise DecompressionLimit(f"Reading the file took more than {error.timeout} s.") from error
     if ended.returncode < 0:
-        raise _killed(signal.Signals(-ended.returncode), options)
+        formats = {options.format} if answers is None else {options.format, answers.options.format}
+        raise _killed(signal.Signals(-ended.returncode), formats)
     if ended.returncode > 0:
         raise IngestFailed(ended.stderr.decode(errors="replace")[-SHOWN_TRACEBACK:])
     answer = json.loads(ended.stdout)
@@ -98,10 +106,10 @@ def child_environment() -> dict[str, str]:
     return inherited | ENVIRONMENT
 
 
-def _killed(by: signal.Signals, options: ReadOptions) -> Exception:
-    log.warning("ingest_killed", signal=by.name, format=options.format.value)
+def _killed(by: signal.Signals, formats: Set[Format]) -> Exception:
+    log.warning("ingest_killed", signal=by.name, formats=sorted(formats))
     if by in STOPPED:
         return Unavailable("The service is stopping.")
-    if options.format is Format.PARQUET and by in BROKEN_READER:
+    if Format.PARQUET in formats and by in BROKEN_READER:
         return MalformedParquet("The file cannot be read: it breaks the reader.")
     return DecompressionLimit(f"Reading the file took more than it is given ({by.name}).")

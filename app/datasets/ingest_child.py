@@ -1,4 +1,4 @@
-"""The process that reads one uploaded file, so that a hostile one can only kill itself.
+"""The process that reads what was uploaded, so that a hostile file can only kill itself.
 
 `python -m app.datasets.ingest_child` takes a Task as JSON on standard input and answers
 on standard output: the statistics, or the refusal. It leaves rows.parquet and
@@ -12,18 +12,20 @@ import resource
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from app.datasets.cleaning import Cleaner
-from app.datasets.dedupe import NO_LABEL, Deduplicator
+from app.datasets.dedupe import NO_LABEL, Deduplicator, Distinct
 from app.datasets.errors import DecompressionLimit, InsufficientStorage, TooManyLabels
-from app.datasets.options import MAX_LABELS, ReadOptions
+from app.datasets.options import MAX_LABELS, ReadOptions, SourceFile
 from app.datasets.reading.base import RowReader
 from app.datasets.reading.factory import make_reader
-from app.datasets.reading.opening import locate_encoding_error
-from app.datasets.rows import CleanRow, Issue, RawRow
+from app.datasets.reading.located import located_rows
+from app.datasets.rows import CleanRow, Issue
+from app.datasets.second_file import SecondFile
 from app.datasets.spool import IssueFile, Spool, gold_counts, write_rows
 from app.datasets.statistics import Tally
 from core.errors import ServiceError
@@ -31,6 +33,7 @@ from core.errors import ServiceError
 ROWS = "rows.parquet"
 ISSUES = "issues.parquet"
 SPOOL = "kept.arrow"
+SHELF = "answers.jsonl"
 
 
 @dataclass(frozen=True)
@@ -41,15 +44,24 @@ class Limits:
     cpu: int
     file: int
 
+    def beside(self, other: "Limits") -> "Limits":
+        """What a process may use that reads two files, one after the other."""
+        return Limits(max(self.memory, other.memory), self.cpu + other.cpu, self.file + other.file)
+
 
 @dataclass(frozen=True)
 class Task:
-    """One file to read, and where to leave what was read."""
+    """What to read, and where to leave what was read.
+
+    Attributes:
+        answers: a second file, with the answers of a teacher to texts of the first.
+    """
 
     source: Path
     folder: Path
     options: ReadOptions
     limits: Limits
+    answers: SourceFile | None = None
 
     def to_json(self) -> str:
         return json.dumps(
@@ -58,6 +70,7 @@ class Task:
                 "folder": str(self.folder),
                 "options": self.options.to_json(),
                 "limits": asdict(self.limits),
+                "answers": None if self.answers is None else self.answers.to_json(),
             }
         )
 
@@ -65,11 +78,13 @@ class Task:
     def from_json(cls, written: str) -> "Task":
         """The inverse of `to_json`."""
         fields = json.loads(written)
+        answers = fields["answers"]
         return cls(
             source=Path(fields["source"]),
             folder=Path(fields["folder"]),
             options=ReadOptions.from_json(fields["options"]),
             limits=Limits(**fields["limits"]),
+            answers=None if answers is None else SourceFile.from_json(answers),
         )
 
 
@@ -77,7 +92,8 @@ def main() -> None:
     task = Task.from_json(sys.stdin.read())
     confine(task.limits)
     try:
-        answer: dict[str, Any] = {"statistics": ingest(task.source, task.folder, task.options)}
+        counted = ingest(task.source, task.folder, task.options, answers=task.answers)
+        answer: dict[str, Any] = {"statistics": counted}
     except ServiceError as refusal:
         errors = [asdict(item) for item in refusal.errors]
         answer = {
@@ -99,49 +115,68 @@ def confine(limits: Limits) -> None:
         resource.setrlimit(kind, (allowed, allowed))
 
 
-def ingest(source: Path, folder: Path, options: ReadOptions) -> dict[str, Any]:
+def ingest(
+    source: Path, folder: Path, options: ReadOptions, *, answers: SourceFile | None = None
+) -> dict[str, Any]:
     """Read a file into rows.parquet and issues.parquet; returns what was counted.
 
     Raises:
         ServiceError: the file cannot be taken; the message says why and where.
     """
     reader = make_reader(source, options)
-    tally = Tally()
+    labels = _Labels(options.columns.label)
     with own_limits(), IssueFile(folder / ISSUES) as issues:
         spool = Spool(folder / SPOOL)
-        labels = _Labels(options.columns.label)
-        distinct = Deduplicator()
-
-        def note(issue: Issue) -> None:
-            tally.noted[issue.code] += 1
-            issues.add(issue)
-
-        cleaner = Cleaner(options.columns, note=note)
-        for raw in located_rows(reader):
-            row = raw if isinstance(raw, Issue) else cleaner.clean(raw)
-            if isinstance(row, CleanRow):
-                tally.keep(len(row.text))
-                distinct.add(row.content, gold=labels.code(row.gold))
-                spool.add(row)
-            else:
-                tally.put_aside(row.code)
-                issues.add(row)
-        spool.finish()
-        found = distinct.finish()
-        tally.refuse_too_few(found)
-        answered = write_rows(folder / ROWS, spool, found, labels=labels.names)
+        counted, found = _keep_rows(reader, spool, issues, labels=labels)
+        write = partial(write_rows, folder / ROWS, spool, found, labels=labels.names)
+        if answers is None:
+            answered, second = write(), None
+        else:
+            with SecondFile(answers, shelf=folder / SHELF, issues=issues) as file:
+                file.read()
+                answered, second = write(answers=file.of), file.finish()
     gold = gold_counts(found, labels=labels.names) if options.columns.label else None
     return {
-        **tally.summary(found),
+        **counted,
         "gold": gold,
         "teacher_answers": answered,
-        "columns": {
-            **asdict(options.columns),
-            "ignored": [
-                name for name in reader.column_names if name not in options.columns.wanted()
-            ],
-        },
+        "answers": second,
+        "columns": _columns(reader, answers),
     }
+
+
+def _keep_rows(
+    reader: RowReader, spool: Spool, issues: IssueFile, *, labels: "_Labels"
+) -> tuple[dict[str, Any], Distinct]:
+    """Put each usable row on the spool, the others among the issues."""
+    tally, distinct = Tally(), Deduplicator()
+
+    def note(issue: Issue) -> None:
+        tally.noted[issue.code] += 1
+        issues.add(issue)
+
+    cleaner = Cleaner(reader.options.columns, note=note)
+    for raw in located_rows(reader):
+        row = raw if isinstance(raw, Issue) else cleaner.clean(raw)
+        if isinstance(row, CleanRow):
+            tally.keep(len(row.text))
+            distinct.add(row.content, gold=labels.code(row.gold))
+            spool.add(row)
+        else:
+            tally.put_aside(row.code)
+            issues.add(row)
+    spool.finish()
+    found = distinct.finish()
+    tally.refuse_too_few(found)
+    return tally.summary(found), found
+
+
+def _columns(reader: RowReader, answers: SourceFile | None) -> dict[str, Any]:
+    """Which column played which part, in whichever file, and the first file's other columns."""
+    own = reader.options.columns
+    named = asdict(own if answers is None else replace(answers.options.columns, label=own.label))
+    ignored = [name for name in reader.column_names if name not in own.wanted()]
+    return {**named, "ignored": ignored}
 
 
 class _Labels:
@@ -166,14 +201,6 @@ class _Labels:
                 "is it the column of labels?"
             )
         return found
-
-
-def located_rows(reader: RowReader) -> Iterator[RawRow | Issue]:
-    """A reader's rows; bytes that are no text are named by their place in the file."""
-    try:
-        yield from reader.rows()
-    except UnicodeDecodeError as error:
-        raise locate_encoding_error(reader.path, reader.options) from error
 
 
 @contextmanager

@@ -1,27 +1,27 @@
-"""A form read as it arrives: fields in memory, the one file straight to where it shall go."""
+"""A form read as it arrives: fields in memory, each file straight to where it shall go."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from app.datasets.errors import MalformedMultipart, MissingFile, TooManyFiles
+from app.datasets.options import Part
 
 MAX_PARTS = 32
 MAX_FIELD_BYTES = 16 * 1024
 MAX_HEADER_BYTES = 8 * 1024
-FILE_PART = "file"
 
 Sink = Callable[[bytes], Awaitable[None]]
 
 
 @dataclass(frozen=True)
 class Form:
-    """What a form held: text fields by name, and the name its file came with."""
+    """What a form held: text fields by name, and the names its files came with."""
 
     fields: dict[str, str]
-    file_name: str
+    file_names: dict[Part, str]
 
 
 @dataclass
@@ -31,25 +31,27 @@ class _Part:
     headers: dict[str, bytes] = field(default_factory=dict)
     name: str = ""
     content: bytearray = field(default_factory=bytearray)
-    is_file: bool = False
+    file: Part | None = None
 
 
-async def read_form(content_type: str, chunks: AsyncIterator[bytes], *, sink: Sink) -> Form:
+async def read_form(
+    content_type: str, chunks: AsyncIterator[bytes], *, sinks: Mapping[Part, Sink]
+) -> Form:
     """Read a multipart/form-data body to its end.
 
     Args:
         content_type: the header, which names the boundary.
-        sink: takes the file's bytes as they come.
+        sinks: take each file's bytes as they come.
 
     Raises:
         MalformedMultipart: broken, incomplete, or of more or larger parts than a form has.
-        MissingFile: no file part came.
-        TooManyFiles: more than one came.
+        MissingFile: no part `file` came with a file, or a file in a part of another name.
+        TooManyFiles: one of the parts came twice.
     """
     reader = _FormReader(_boundary(content_type))
     async for chunk in chunks:
-        for piece in reader.feed(chunk):
-            await sink(piece)
+        for part, piece in reader.feed(chunk):
+            await sinks[part](piece)
     return reader.finish()
 
 
@@ -88,12 +90,12 @@ class _FormReader:
         self._header_name = b""
         self._header_value = b""
         self._fields: dict[str, str] = {}
-        self._file_name: str | None = None
-        self._pieces: list[bytes] = []
+        self._file_names: dict[Part, str] = {}
+        self._pieces: list[tuple[Part, bytes]] = []
         self._ended = False
 
-    def feed(self, chunk: bytes) -> list[bytes]:
-        """Parse the next bytes; returns those that belong to the file."""
+    def feed(self, chunk: bytes) -> list[tuple[Part, bytes]]:
+        """Parse the next bytes; returns those that belong to a file, with its part."""
         try:
             self._parser.write(chunk)
         except FormParserError as error:
@@ -104,9 +106,9 @@ class _FormReader:
     def finish(self) -> Form:
         if not self._ended:
             raise MalformedMultipart("The form ends before its last boundary.")
-        if self._file_name is None:
-            raise MissingFile(f"The form has no part {FILE_PART!r} with a file name.")
-        return Form(self._fields, self._file_name)
+        if Part.FILE not in self._file_names:
+            raise MissingFile(f"The form has no part {Part.FILE.value!r} with a file name.")
+        return Form(self._fields, self._file_names)
 
     def _begin_part(self) -> None:
         self._parts += 1
@@ -135,16 +137,21 @@ class _FormReader:
         file_name = _text(options.get(b"filename", b""))
         if not file_name:
             return
-        if self._file_name is not None:
-            raise TooManyFiles("The form carries more than one file; a dataset is made of one.")
-        if self._part.name != FILE_PART:
-            raise MissingFile(f"The file came as {self._part.name[:80]!r}, not as {FILE_PART!r}.")
-        self._part.is_file = True
-        self._file_name = file_name
+        self._part.file = self._file_part(self._part.name)
+        self._file_names[self._part.file] = file_name
+
+    def _file_part(self, name: str) -> Part:
+        """The part that a file came as, for the first time."""
+        if name not in set(Part):
+            named = " or ".join(repr(part.value) for part in Part)
+            raise MissingFile(f"A file came as {name[:80]!r}, not as {named}.")
+        if name in self._file_names:
+            raise TooManyFiles(f"The form carries more than one file {name!r}.")
+        return Part(name)
 
     def _add_content(self, data: bytes, start: int, end: int) -> None:
-        if self._part.is_file:
-            self._pieces.append(data[start:end])
+        if self._part.file is not None:
+            self._pieces.append((self._part.file, data[start:end]))
             return
         self._part.content += data[start:end]
         if len(self._part.content) > MAX_FIELD_BYTES:
@@ -154,7 +161,12 @@ class _FormReader:
 
     def _end_part(self) -> None:
         part = self._part
-        if part.is_file or part.name == FILE_PART:
+        if part.file is not None:
+            return
+        if part.name in set(Part):
+            # What a browser sends of a field for a file that nobody filled in is empty.
+            if part.content:
+                raise MissingFile(f"The part {part.name!r} came without a file name.")
             return
         if part.name in self._fields:
             raise MalformedMultipart(f"The field {part.name[:80]!r} appears twice.")

@@ -5,8 +5,9 @@ two uploads are the same request.
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
+from pathlib import Path
 
 MIB = 1024 * 1024
 
@@ -16,12 +17,21 @@ MAX_COLUMNS = 100
 MAX_ROWS = 5_000_000
 MAX_LABELS = 1000
 MAX_LABEL_CHARACTERS = 100
+# Of one text; whoever asks a model this often has something else in mind.
+MAX_VOTES = 100_000
 MIN_UNIQUE = 32
 
 # Text beyond this share of its packed size was packed to be a bomb.
 MAX_RATIO = 200
 # Small files may have any ratio: a thousand equal lines pack very well.
 RATIO_FREE_BYTES = 64 * MIB
+
+
+class Part(StrEnum):
+    """The parts of a form that carry a file."""
+
+    FILE = "file"
+    ANSWERS = "answers"
 
 
 class Format(StrEnum):
@@ -74,10 +84,25 @@ class Columns:
     teacher_label: str | None = None
     teacher_confidence: str | None = None
     teacher_probabilities: str | None = None
+    teacher_votes: str | None = None
 
     def wanted(self) -> list[str]:
         """The columns that were named, in the order of the parts."""
         return [name for name in asdict(self).values() if name is not None]
+
+    @property
+    def has_answers(self) -> bool:
+        """Whether a column was named that can hold a teacher's answer by itself."""
+        answers = (self.teacher_label, self.teacher_probabilities, self.teacher_votes)
+        return any(name is not None for name in answers)
+
+    def texts_alone(self) -> "Columns":
+        """What is read of a file whose teacher's answers stand in another one."""
+        return Columns(text=self.text, label=self.label)
+
+    def answers_alone(self) -> "Columns":
+        """What is read of a file that holds a teacher's answers."""
+        return replace(self, label=None)
 
 
 @dataclass(frozen=True)
@@ -114,3 +139,20 @@ class ReadOptions:
             on_bad_row=OnBadRow(fields["on_bad_row"]),
             max_unpacked_bytes=fields["max_unpacked_bytes"],
         )
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A file that came, and how it is to be read."""
+
+    path: Path
+    options: ReadOptions
+
+    def to_json(self) -> str:
+        return json.dumps([str(self.path), self.options.to_json()])
+
+    @classmethod
+    def from_json(cls, written: str) -> "SourceFile":
+        """The inverse of `to_json`."""
+        path, options = json.loads(written)
+        return cls(Path(path), ReadOptions.from_json(options))

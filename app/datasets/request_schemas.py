@@ -1,7 +1,7 @@
 """What a dataset is asked for with: the fields beside a file, or rows."""
 
 import codecs
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import (
     BaseModel,
@@ -10,6 +10,7 @@ from pydantic import (
     PlainValidator,
     WithJsonSchema,
     field_validator,
+    model_validator,
 )
 
 from app.datasets.options import Encoding, OnBadRow
@@ -34,6 +35,7 @@ def _or_plain_texts(schema: dict[str, Any]) -> None:
 
 
 AnyString = Annotated[str, PlainValidator(_any_string), WithJsonSchema({"type": "string"})]
+BINARY = WithJsonSchema({"type": "string", "format": "binary"})
 Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME, examples=["support tickets"])]
 ColumnName = Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -67,6 +69,15 @@ class FormFields(BaseModel):
         description="A column of JSON objects, label to probability.",
         examples=["scores"],
     )
+    teacher_votes_column: ColumnName | None = Field(
+        default=None,
+        description="A column of votes, where a teacher was asked several times, or several "
+        'were: a JSON list with a label a vote (`["joy", "joy", "fear"]`) or an object of counts '
+        '(`{"joy": 2, "fear": 1}`). Each label\'s share of them is its probability, so that '
+        "probabilities or a confidence beside them are refused; a teacher's label beside them "
+        "breaks ties.",
+        examples=["votes"],
+    )
     encoding: Encoding = Field(
         default=Encoding.UTF_8,
         description="Encoding of a text file. A byte order mark is honoured; nothing is guessed.",
@@ -93,6 +104,7 @@ class FormFields(BaseModel):
         "teacher_label_column",
         "teacher_confidence_column",
         "teacher_probabilities_column",
+        "teacher_votes_column",
         "delimiter",
         mode="before",
     )
@@ -111,6 +123,7 @@ class FormFields(BaseModel):
         "teacher_label_column",
         "teacher_confidence_column",
         "teacher_probabilities_column",
+        "teacher_votes_column",
     )
     @classmethod
     def _as_headers_are_read(cls, value: str | None) -> str | None:
@@ -130,6 +143,15 @@ class FormFields(BaseModel):
     def _tab_by_name(cls, value: object) -> object:
         return "\t" if value == "\\t" else value
 
+    @model_validator(mode="after")
+    def _votes_stand_alone(self) -> Self:
+        refuse_beside_votes(
+            self.teacher_votes_column,
+            self.teacher_probabilities_column,
+            self.teacher_confidence_column,
+        )
+        return self
+
     @field_validator("delimiter")
     @classmethod
     def _separates(cls, value: str | None) -> str | None:
@@ -139,11 +161,20 @@ class FormFields(BaseModel):
 
 
 class DatasetFile(FormFields):
-    """An uploaded form: one file, and how to read it."""
+    """An uploaded form: a file, with or without a second one, and how to read them."""
 
-    file: Annotated[bytes, WithJsonSchema({"type": "string", "format": "binary"})] = Field(
+    file: Annotated[bytes, BINARY] = Field(
         description="A .csv, .tsv, .jsonl, .ndjson or .txt file, each also as .gz, or a .parquet "
         "file. Its extension says how it is read."
+    )
+    answers: Annotated[bytes | None, BINARY] = Field(
+        default=None,
+        description="A second file, in any of these formats, with a teacher's answers to texts of "
+        "the first. The same fields say how it is read: its texts are in `text_column`, its "
+        "answers in the teacher's columns, which are then read from it alone. An answer belongs "
+        "to the same text, apart from white space around it and from Unicode's ways of writing "
+        "one character. Answers to no text, and further, different answers to one text, are set "
+        "aside and counted.",
     )
 
 
@@ -161,6 +192,17 @@ class RowWrite(BaseModel):
     teacher_probabilities: dict[str, float] | None = Field(
         default=None, examples=[{"billing": 0.93, "tech": 0.07}]
     )
+    teacher_votes: list[AnyString | int | None] | dict[str, int] | None = Field(
+        default=None,
+        description="A label a vote, or counts by label; neither probabilities nor a confidence "
+        "stand beside them.",
+        examples=[["billing", "billing", "tech"]],
+    )
+
+    @model_validator(mode="after")
+    def _votes_stand_alone(self) -> Self:
+        refuse_beside_votes(self.teacher_votes, self.teacher_probabilities, self.teacher_confidence)
+        return self
 
 
 class DatasetWrite(BaseModel):
@@ -186,6 +228,15 @@ class DatasetWrite(BaseModel):
         if not isinstance(value, list):
             return value
         return [{"text": row} if isinstance(row, str) else row for row in value]
+
+
+def refuse_beside_votes(votes: object, *others: object) -> None:
+    """Raise ValueError where votes stand beside another source of confidence."""
+    if votes is not None and any(other is not None for other in others):
+        raise ValueError(
+            "votes give a probability to each label; give neither probabilities nor a confidence "
+            "beside them"
+        )
 
 
 def printable(name: str) -> str:

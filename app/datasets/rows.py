@@ -3,6 +3,8 @@
 from typing import Any, NamedTuple
 from unicodedata import is_normalized, normalize
 
+from app.datasets.options import Part
+
 
 class RawRow(NamedTuple):
     """One row before any check of its values, each of whatever type the file gives.
@@ -16,12 +18,14 @@ class RawRow(NamedTuple):
     teacher_label: Any = None
     teacher_confidence: Any = None
     teacher_probabilities: Any = None
+    teacher_votes: Any = None
 
 
 class CleanRow(NamedTuple):
     """A row that is kept: its text in NFC without white space around it.
 
-    `content` is the text in UTF-8; `teacher_probabilities` the JSON object that was given.
+    `content` is the text in UTF-8; `teacher_probabilities` the JSON object that was given,
+    `teacher_votes` a JSON object of counts.
     """
 
     line: int
@@ -31,6 +35,25 @@ class CleanRow(NamedTuple):
     teacher_label: str | None = None
     teacher_confidence: float | None = None
     teacher_probabilities: str | None = None
+    teacher_votes: str | None = None
+
+    @property
+    def answer(self) -> "Answer":
+        return Answer(
+            self.teacher_label,
+            self.teacher_confidence,
+            self.teacher_probabilities,
+            self.teacher_votes,
+        )
+
+
+class Answer(NamedTuple):
+    """What a teacher said of a text, in the order in which rows.parquet holds it."""
+
+    teacher_label: str | None = None
+    teacher_confidence: float | None = None
+    teacher_probabilities: str | None = None
+    teacher_votes: str | None = None
 
 
 class Issue(NamedTuple):
@@ -40,6 +63,7 @@ class Issue(NamedTuple):
     column: str | None
     code: str
     message: str
+    part: Part = Part.FILE
 
 
 def normalized(text: str) -> str:

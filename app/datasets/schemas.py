@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field, field_validator, model_validator
 
+from app.datasets.options import Part
 from core.db.tables import DatasetRow
 
 DATASET_ID = "ds_01K0ABCDEFGHJKMNPQRSTVWXYZ"
@@ -20,6 +21,7 @@ class DatasetColumns(BaseModel):
     teacher_label: str | None = Field(examples=[None])
     teacher_confidence: str | None = Field(examples=[None])
     teacher_probabilities: str | None = Field(examples=[None])
+    teacher_votes: str | None = Field(examples=[None])
     ignored: list[str] = Field(
         description="Columns of the file that were not read.", examples=[["id", "created"]]
     )
@@ -33,6 +35,26 @@ class Characters(BaseModel):
     p95: float = Field(examples=[208.0])
     max: int = Field(examples=[300])
     mean: float = Field(examples=[96.89])
+
+
+class AnswersRead(BaseModel):
+    """What was counted in the second file; rows = matched + repeated + set_aside."""
+
+    source_sha256: str = Field(description="Digest of the bytes that were sent.", examples=[SHA256])
+    rows: int = Field(examples=[7393])
+    matched: int = Field(description="Answers that found their text.", examples=[5893])
+    repeated: int = Field(
+        description="Rows that say once more what one before said of the same text.", examples=[0]
+    )
+    set_aside: int = Field(description="Rows that give no text its answer.", examples=[1500])
+    set_aside_by_code: dict[str, int] = Field(
+        description="`text-not-there`: no text of the dataset is this one; `another-answer`: the "
+        "text had one before that says something else; `no-answer`: there is only a text.",
+        examples=[{"text-not-there": 1500}],
+    )
+    ignored: list[str] = Field(
+        description="Columns of the second file that were not read.", examples=[["id"]]
+    )
 
 
 class DatasetStatistics(BaseModel):
@@ -62,6 +84,10 @@ class DatasetStatistics(BaseModel):
     teacher_answers: int = Field(
         description="Texts that came with a teacher's answer.", examples=[0]
     )
+    answers: AnswersRead | None = Field(
+        description="What was counted in a second file of answers; null without one.",
+        examples=[None],
+    )
 
 
 class DatasetRead(BaseModel):
@@ -81,7 +107,8 @@ class DatasetRead(BaseModel):
     def _read_row(cls, row: Any) -> Any:
         if not isinstance(row, DatasetRow):
             return row
-        counted = dict(row.statistics)
+        # The first datasets were counted before there were votes, or second files.
+        counted = {"answers": None, **row.statistics}
         return {
             "id": row.id,
             "object": "dataset",
@@ -89,7 +116,7 @@ class DatasetRead(BaseModel):
             "created_at": row.created_at,
             "source_sha256": row.source_sha256,
             "size_bytes": row.size_bytes,
-            "columns": counted.pop("columns"),
+            "columns": {"teacher_votes": None, **counted.pop("columns")},
             "statistics": counted,
         }
 
@@ -105,8 +132,15 @@ class TextRead(BaseModel):
     teacher_label: str | None = Field(examples=["billing"])
     teacher_confidence: float | None = Field(examples=[0.93])
     teacher_probabilities: dict[str, float] | None = Field(examples=[None])
+    teacher_votes: dict[str, int] | None = Field(examples=[None])
 
-    @field_validator("teacher_probabilities", mode="before")
+    @model_validator(mode="before")
+    @classmethod
+    def _read_first_ones(cls, entry: Any) -> Any:
+        # The files of the first datasets have no column of votes.
+        return {"teacher_votes": None, **entry} if isinstance(entry, dict) else entry
+
+    @field_validator("teacher_probabilities", "teacher_votes", mode="before")
     @classmethod
     def _as_stored(cls, value: object) -> object:
         return json.loads(value) if isinstance(value, str) else value
@@ -120,3 +154,10 @@ class IssueRead(BaseModel):
     column: str | None = Field(description="Null when the whole row is meant.", examples=["body"])
     code: str = Field(examples=["empty-text"])
     message: str = Field(examples=["the text is empty or only white space"])
+    part: Part = Field(description="The part of the form it is in.", examples=["file"])
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_first_ones(cls, entry: Any) -> Any:
+        # The files of the first datasets have no such column: one file was all there was.
+        return {"part": Part.FILE, **entry} if isinstance(entry, dict) else entry

@@ -71,8 +71,9 @@ def make_dataset(
         if earlier is not None:
             return earlier, True
         # Uploads that are under way at the same time may together go beyond it.
-        _check_quota(session, tenant, more=upload.file.size_bytes, quota=quota)
-    statistics = run_ingest(upload.file.path, folder, upload.options)
+        _check_quota(session, tenant, more=upload.size_bytes, quota=quota)
+    second = None if upload.answers is None else upload.answers.source
+    statistics = run_ingest(upload.file.path, folder, upload.options, second)
     row = DatasetRow(
         id=new_dataset_id(),
         tenant_id=tenant,
@@ -81,8 +82,8 @@ def make_dataset(
         source_sha256=upload.file.sha256,
         rows_artifact=artifacts.put(folder / ROWS),
         issues_artifact=artifacts.put(folder / ISSUES),
-        statistics=statistics,
-        size_bytes=upload.file.size_bytes,
+        statistics=_with_digest(statistics, upload),
+        size_bytes=upload.size_bytes,
         idempotency_key=key,
     )
     with database.write() as session:
@@ -94,6 +95,14 @@ def make_dataset(
             return earlier, True
         session.refresh(row)
     return row, False
+
+
+def _with_digest(statistics: Json, upload: Upload) -> Json:
+    """What was counted; of a second file also which one it was."""
+    if upload.answers is None:
+        return statistics
+    file = upload.answers.file
+    return statistics | {"answers": {"source_sha256": file.sha256, **statistics["answers"]}}
 
 
 def _check_quota(session: Session, tenant: TenantId, *, more: int, quota: int | None) -> None:

@@ -5,7 +5,8 @@ at the first appearance; so kept rows wait on disk, in Arrow's own form, which c
 little more than copying them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import reduce
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -16,11 +17,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from app.datasets.dedupe import Distinct
-from app.datasets.rows import CleanRow, Issue
+from app.datasets.rows import Answer, CleanRow, Issue
 from core.dataset_files import ISSUES_SCHEMA, ROW_GROUP, ROWS_SCHEMA
 
 # Texts may be long: a batch or a row group ends early at this many bytes.
 BATCH_BYTES = 8 * 1024 * 1024
+# A row with a value in any of these has a teacher's answer.
+ANSWER_COLUMNS = ("teacher_label", "teacher_probabilities", "teacher_votes")
+FindAnswers = Callable[[Sequence[str]], Sequence[Answer]]
 SPOOLED = pa.schema(
     [ROWS_SCHEMA.field(name) for name in ROWS_SCHEMA.names if name not in {"copies", "gold"}]
 )
@@ -37,16 +41,9 @@ class Spool:
         self._bytes = 0
 
     def add(self, row: CleanRow) -> None:
-        self._rows.append(
-            (
-                row.text,
-                row.line,
-                row.teacher_label,
-                row.teacher_confidence,
-                row.teacher_probabilities,
-            )
-        )
-        self._bytes += len(row.content) + len(row.teacher_probabilities or "")
+        self._rows.append((row.text, row.line, *row.answer))
+        answered = len(row.teacher_probabilities or "") + len(row.teacher_votes or "")
+        self._bytes += len(row.content) + answered
         if len(self._rows) >= ROW_GROUP or self._bytes >= BATCH_BYTES:
             self._flush()
 
@@ -103,11 +100,19 @@ class IssueFile:
         self._issues.clear()
 
 
-def write_rows(path: Path, spool: Spool, distinct: Distinct, *, labels: list[str]) -> int:
+def write_rows(
+    path: Path,
+    spool: Spool,
+    distinct: Distinct,
+    *,
+    labels: list[str],
+    answers: FindAnswers | None = None,
+) -> int:
     """Write rows.parquet: the first appearance of each text, with what its copies add.
 
     Args:
         labels: gold labels by code.
+        answers: where the teacher's answers to the texts are, if not in their rows.
 
     Returns:
         How many texts carry a teacher's answer.
@@ -122,11 +127,10 @@ def write_rows(path: Path, spool: Spool, distinct: Distinct, *, labels: list[str
         # Null counts, from which a job's request is checked; those of texts would only be long.
         write_statistics=[name for name in ROWS_SCHEMA.names if name != "text"],
     ) as writer:
-        for group in _row_groups(_first_appearances(spool, distinct, names=names)):
-            given = pc.or_(
-                pc.is_valid(group["teacher_label"]), pc.is_valid(group["teacher_probabilities"])
-            )
-            answered += pc.sum(given).as_py()
+        tables = _first_appearances(spool, distinct, names=names)
+        for group in _row_groups(tables if answers is None else _answered(tables, answers)):
+            given = [pc.is_valid(group[name]) for name in ANSWER_COLUMNS]
+            answered += pc.sum(reduce(pc.or_, given)).as_py()
             writer.write_table(group, row_group_size=group.num_rows)
     return answered
 
@@ -147,6 +151,18 @@ def _first_appearances(spool: Spool, distinct: Distinct, *, names: pa.Array) -> 
         columns["copies"] = pa.array(copies[first])
         columns["gold"] = names.take(pa.array(codes, mask=codes < 0, type=pa.int16()))
         yield pa.table([columns[name] for name in ROWS_SCHEMA.names], schema=ROWS_SCHEMA)
+
+
+def _answered(tables: Iterator[pa.Table], answers: FindAnswers) -> Iterator[pa.Table]:
+    """The same rows with the answers to their texts, in place of their own."""
+    for table in tables:
+        found = answers(table["text"].to_pylist())
+        columns = dict(zip(Answer._fields, zip(*found, strict=True), strict=True))
+        for name, values in columns.items():
+            place = table.schema.get_field_index(name)
+            field = table.schema.field(name)
+            table = table.set_column(place, field, pa.array(values, type=field.type))
+        yield table
 
 
 def _row_groups(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:

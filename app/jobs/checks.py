@@ -107,8 +107,8 @@ def check_files(body: JobCreate, datasets: Datasets, artifacts: ArtifactStore) -
         raise _refusal(
             "/dataset_id",
             "no-provided-answers",
-            "The teacher is `provided`, and the dataset has no teacher columns: upload it with "
-            "`teacher_label_column` or `teacher_probabilities_column`.",
+            "The teacher is `provided`, and the dataset has no teacher's answers: upload it with "
+            "`teacher_label_column`, `teacher_probabilities_column` or `teacher_votes_column`.",
         )
     if datasets.evaluation is not None:
         _check_gold(body, datasets.evaluation, artifacts)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-TEACHER_COLUMNS = ("teacher_label", "teacher_probabilities")
+TEACHER_COLUMNS = ("teacher_label", "teacher_probabilities", "teacher_votes")
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class DatasetFacts:
         text_bytes: their size in UTF-8, all together.
         gold_rows: texts with a gold label.
         provided_rows: texts with an answer of a teacher, at the most: one row may have
-            both a label and probabilities.
+            a label, and probabilities or votes beside it.
     """
 
     rows: int

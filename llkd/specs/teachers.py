@@ -21,6 +21,9 @@ ExamplesPerLabel = Annotated[
 ]
 
 
+Origin = Literal["provided", "label_logprob", "truncated_logprob", "votes", "verbalised"]
+
+
 class FewShotTeacher(Spec):
     """A local teacher that needs no key: embeddings, and a classifier fitted on the labels'
     names, descriptions and examples. Its probabilities are calibrated by cross-validation."""
@@ -31,9 +34,16 @@ class FewShotTeacher(Spec):
 
 
 class ProvidedTeacher(Spec):
-    """Answers made elsewhere: the dataset's teacher columns."""
+    """Answers made elsewhere: the dataset's teacher columns, or its second file's."""
 
     kind: Literal["provided"] = "provided"
+    confidence: Origin = Field(
+        default="provided",
+        description="Where confidences and probabilities come from: a language model's "
+        "probability of each label, the same from a list of its likeliest tokens, the share of "
+        "several answers that agree, or what a language model said of its sureness. `provided`: "
+        "nobody knows. What is given as votes is known for that.",
+    )
 
 
 class ZeroShotTeacher(Spec):
@@ -45,8 +55,8 @@ class ZeroShotTeacher(Spec):
     revision: Revision = None
     hypothesis: Annotated[str, StringConstraints(min_length=2, max_length=500)] = Field(
         default="This text is about {}.",
-        description="What a label claims of a text; `{}` is the label's name or description. "
-        "Read by a model of natural language inference alone.",
+        description="What a label claims of a text; `{}` is the label's name, followed by its "
+        "description. Read by a model of natural language inference alone.",
     )
 
     @model_validator(mode="after")

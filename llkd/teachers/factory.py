@@ -10,6 +10,7 @@ from llkd.teachers.base import Teacher
 from llkd.teachers.few_shot import Embedder, FewShotClassifier
 from llkd.teachers.provided import ProvidedAnswers
 from llkd.teachers.zero_shot import make_zero_shot
+from llkd.types import ConfidenceSource
 
 
 def build_teacher(spec: LocalTeacher, *, labels: Sequence[Label], source: ModelSource) -> Teacher:
@@ -30,7 +31,7 @@ def build_teacher(spec: LocalTeacher, *, labels: Sequence[Label], source: ModelS
         case ZeroShotTeacher():
             return make_zero_shot(spec, labels, source=source)
         case ProvidedTeacher():
-            return ProvidedAnswers(labels)
+            return ProvidedAnswers(labels, source=ConfidenceSource(spec.confidence))
         case _:
             assert_never(spec)
 

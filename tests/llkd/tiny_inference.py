@@ -13,6 +13,7 @@ from transformers import (
     BertForSequenceClassification,
     DistilBertConfig,
     DistilBertForSequenceClassification,
+    PreTrainedModel,
 )
 
 from tests.llkd.tiny_bert import POSITIONS, write_tiny_bert
@@ -38,7 +39,7 @@ def write_tiny_inference(
     return folder
 
 
-def _network(family: str, names: dict[int, str], *, words: int) -> torch.nn.Module:
+def _network(family: str, names: dict[int, str], *, words: int) -> PreTrainedModel:
     # Larger than usual weights: a random network then tells pairs apart plainly.
     spread: dict[str, Any] = {"initializer_range": 0.5, "id2label": names, "pad_token_id": 0}
     if family == "distilbert":

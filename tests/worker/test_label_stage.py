@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
+from core.dataset_files import ROWS_SCHEMA
 from core.db.base import EPOCH
 from core.db.session import Database
 from core.db.tables import JobEventRow, TeacherAnswerRow
@@ -211,11 +213,27 @@ class TestAnUnusableTeacher:
             "teacher_confidence": None,
             "teacher_probabilities": '{"billing": 0.25, "account": 0.75}',
         }
+        rows[4] |= {
+            "teacher_label": "account",
+            "teacher_confidence": None,
+            "teacher_votes": '{"account": 2, "failure": 2, "nonsense": 1}',
+        }
         add_job(workshop, rows)
         job = workshop.claim()
         found = entries(job, label(job, {})["labels"])
         assert found[0]["confidence"] == rows[0]["teacher_confidence"]
         assert (found[3]["label"], found[3]["probabilities"]) == ("account", [0.25, 0.0, 0.75])
+        assert (found[4]["label"], found[4]["probabilities"]) == ("account", [0.0, 0.5, 0.5])
+        assert (found[4]["confidence"], found[4]["confidence_source"]) == (0.5, "votes")
+
+    def test_a_dataset_from_before_there_were_votes_is_read(
+        self, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        names = [name for name in ROWS_SCHEMA.names if name != "teacher_votes"]
+        older = pa.schema([ROWS_SCHEMA.field(name) for name in names])
+        monkeypatch.setattr("tests.worker.corpus.ROWS_SCHEMA", older)
+        add_job(workshop, make_rows(40, gold=0))
+        assert label(workshop.claim(), {})["counts"]["answered"] == 40
 
 
 class TestRoles:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from core.db.repositories.answers import AnswerRepository
 from core.db.session import Database
@@ -63,13 +64,8 @@ class AnswerStore:
 
     def _key(self, question: Question) -> str:
         provided = question.provided if self._reads_provided else None
-        decides = [
-            self._fingerprint,
-            question.text,
-            None
-            if provided is None
-            else [provided.label, provided.confidence, provided.probabilities],
-        ]
+        given = None if provided is None else asdict(provided)
+        decides = [self._fingerprint, question.text, given]
         return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
 
     def _row(self, question: Question, answer: TeacherAnswer) -> TeacherAnswerRow:

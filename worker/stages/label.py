@@ -203,17 +203,7 @@ class Labelling:
         job.stop.check()
 
     def _question(self, row: Row) -> Question:
-        if row["teacher_label"] is None and row["teacher_probabilities"] is None:
-            return Question(row["text"])
-        written = row["teacher_probabilities"]
-        return Question(
-            row["text"],
-            ProvidedAnswer(
-                label=row["teacher_label"],
-                confidence=row["teacher_confidence"],
-                probabilities=None if written is None else json.loads(written),
-            ),
-        )
+        return Question(row["text"], _provided(row))
 
     def _entry(self, role: Role, asked: Asked | None) -> LabelEntry:
         if asked is None:
@@ -228,6 +218,23 @@ class Labelling:
             confidence_source=answer.confidence_source.value,
             cached=asked.cached,
         )
+
+
+def _provided(row: Row) -> ProvidedAnswer | None:
+    """The answer that came with the dataset; the first datasets have no column of votes."""
+    label, probabilities, votes = (
+        row["teacher_label"],
+        row["teacher_probabilities"],
+        row.get("teacher_votes"),
+    )
+    if label is None and probabilities is None and votes is None:
+        return None
+    return ProvidedAnswer(
+        label=label,
+        confidence=row["teacher_confidence"],
+        probabilities=None if probabilities is None else json.loads(probabilities),
+        votes=None if votes is None else json.loads(votes),
+    )
 
 
 def _measures(row: Row) -> Role:

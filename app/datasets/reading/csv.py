@@ -123,6 +123,7 @@ def picker(names: Sequence[str], columns: Columns) -> Pick:
         columns.teacher_label,
         columns.teacher_confidence,
         columns.teacher_probabilities,
+        columns.teacher_votes,
     )
     places = [None if name is None else names.index(name) for name in others]
     if not any(place is not None for place in places):

@@ -93,6 +93,7 @@ def _pick(fields: dict[str, Any], columns: Columns, line: int) -> RawRow:
         fields.get(columns.teacher_label) if columns.teacher_label else None,
         fields.get(columns.teacher_confidence) if columns.teacher_confidence else None,
         fields.get(columns.teacher_probabilities) if columns.teacher_probabilities else None,
+        fields.get(columns.teacher_votes) if columns.teacher_votes else None,
     )
 
 

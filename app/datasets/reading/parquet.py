@@ -79,6 +79,7 @@ class ParquetReader:
             self._columns.teacher_label,
             self._columns.teacher_confidence,
             self._columns.teacher_probabilities,
+            self._columns.teacher_votes,
         )
         places = [None if part is None else names.index(part) for part in parts]
         number = 0
@@ -123,11 +124,12 @@ def check_types(schema: pa.Schema, columns: Columns) -> None:
     for label in (columns.label, columns.teacher_label):
         _require(schema, label, lambda kind: is_text(kind) or _is_whole(kind), "string or integer")
     _require(schema, columns.teacher_confidence, _is_number, "float, integer or string")
+    _require(schema, columns.teacher_probabilities, _is_object, "string, struct or map")
     _require(
         schema,
-        columns.teacher_probabilities,
-        lambda kind: is_text(kind) or pa.types.is_struct(kind) or pa.types.is_map(kind),
-        "string, struct or map",
+        columns.teacher_votes,
+        lambda kind: _is_object(kind) or _is_list_of_labels(kind),
+        "string, struct, map or list of strings",
     )
 
 
@@ -165,6 +167,16 @@ def _is_whole(kind: pa.DataType) -> bool:
 
 def _is_number(kind: pa.DataType) -> bool:
     return bool(is_text(kind) or pa.types.is_floating(kind) or pa.types.is_integer(kind))
+
+
+def _is_object(kind: pa.DataType) -> bool:
+    return bool(is_text(kind) or pa.types.is_struct(kind) or pa.types.is_map(kind))
+
+
+def _is_list_of_labels(kind: pa.DataType) -> bool:
+    if not (pa.types.is_list(kind) or pa.types.is_large_list(kind)):
+        return False
+    return is_text(kind.value_type) or _is_whole(kind.value_type)
 
 
 def _require(schema: pa.Schema, name: str | None, fits: Any, wanted: str) -> None:
@@ -224,13 +236,14 @@ def _values(column: pa.Array) -> list[Any]:
     try:
         values: list[Any] = column.to_pylist(maps_as_pydicts="lossy")
     except UnicodeDecodeError:
-        return [_decoded(value) for value in column.cast(pa.large_binary()).to_pylist()]
+        return [_decoded(value) for value in column]
     return values
 
 
-def _decoded(value: bytes | None) -> str | None:
+def _decoded(value: pa.Scalar) -> Any:
     try:
-        return None if value is None else value.decode("utf-8")
+        # A map's keys come as pairs: two of them may be equal.
+        return value.as_py(maps_as_pydicts="lossy")
     except UnicodeDecodeError:
         return BROKEN
 

@@ -64,7 +64,9 @@ def upload(
     content: bytes,
     *,
     fields: Mapping[str, str] | None = None,
+    answers: tuple[str, bytes] | None = None,
     key: str | None = None,
 ) -> httpx2.Response:
     headers = {} if key is None else {"Idempotency-Key": key}
-    return client.post("/datasets", files={"file": (name, content)}, data=fields, headers=headers)
+    files = {"file": (name, content)} | ({} if answers is None else {"answers": answers})
+    return client.post("/datasets", files=files, data=fields, headers=headers)

@@ -25,12 +25,49 @@ def part(name: str, content: bytes, *, file_name: str | None = None) -> bytes:
 
 
 FILE = part("file", csv_file(), file_name="a.csv")
+ANSWERS = part("answers", b"text,guess\na,b\n", file_name="b.csv")
+ANSWERED = part("teacher_label_column", b"guess")
+VOTES = [part("teacher_votes_column", b"text")]
 
 FORMS = [
     ("no file part", form(part("name", b"a")), 422, "missing-file"),
     ("nothing at all", b"", 400, "malformed-multipart"),
     ("a file without a name", form(part("file", b"text\na\n")), 422, "missing-file"),
     ("an unfilled file field", form(part("file", b"", file_name="")), 422, "missing-file"),
+    (
+        "an empty second file",
+        form(FILE, ANSWERED, part("answers", b"", file_name="b.csv")),
+        422,
+        "empty-file",
+    ),
+    ("answers twice", form(FILE, ANSWERED, ANSWERS, ANSWERS), 422, "too-many-files"),
+    ("answers alone", form(ANSWERED, ANSWERS), 422, "missing-file"),
+    ("answers without a file name", form(FILE, part("answers", b"text\na\n")), 422, "missing-file"),
+    (
+        "answers in no format",
+        form(FILE, ANSWERED, part("answers", b"a", file_name="a.xls")),
+        422,
+        "unsupported-format",
+    ),
+    ("answers in no column", form(FILE, ANSWERS), 422, "validation-error"),
+    (
+        "answers without their column",
+        form(FILE, part("teacher_votes_column", b"v"), ANSWERS),
+        422,
+        "missing-column",
+    ),
+    (
+        "votes beside a confidence",
+        form(FILE, *VOTES, part("teacher_confidence_column", b"c")),
+        422,
+        "validation-error",
+    ),
+    (
+        "votes beside probabilities",
+        form(FILE, *VOTES, part("teacher_probabilities_column", b"c")),
+        422,
+        "validation-error",
+    ),
     ("a file by another name", form(part("data", b"", file_name="a.csv")), 422, "missing-file"),
     ("two files", form(FILE, FILE), 422, "too-many-files"),
     ("1,000 parts", form(*[part(f"n{n}", b"a") for n in range(1000)]), 400, "malformed-multipart"),
@@ -70,6 +107,23 @@ BODIES = [
     (
         "a number as text",
         json.dumps({"name": "a", "rows": [*ROWS, 3]}).encode(),
+        422,
+        "validation-error",
+    ),
+    (
+        "votes beside a confidence",
+        json.dumps(
+            {
+                "name": "a",
+                "rows": [{"text": "a", "teacher_votes": ["b"], "teacher_confidence": 1.0}],
+            }
+        ).encode(),
+        422,
+        "validation-error",
+    ),
+    (
+        "half a vote",
+        json.dumps({"name": "a", "rows": [{"text": "a", "teacher_votes": {"b": 0.5}}]}).encode(),
         422,
         "validation-error",
     ),

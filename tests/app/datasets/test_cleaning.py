@@ -18,11 +18,12 @@ from app.datasets.cleaning import (
     read_confidence,
     read_label,
     read_probabilities,
+    read_votes,
 )
 from app.datasets.options import Columns
-from app.datasets.rows import CleanRow, Issue, RawRow
+from app.datasets.rows import Answer, CleanRow, Issue, RawRow
 
-COLUMNS = Columns("text", "label", "guess", "sure", "scores")
+COLUMNS = Columns("text", "label", "guess", "sure", "scores", "votes")
 
 
 def clean(row: RawRow) -> tuple[CleanRow | Issue, list[Issue]]:
@@ -65,20 +66,19 @@ class TestClean:
             (("b", 1.5, None), "sure"),
             ((3.5, 0.5, None), "guess"),
             (("b", 0.5, "[]"), "scores"),
+            (("b", None, None, "[1.5]"), "votes"),
         ],
     )
-    def test_one_bad_part_costs_the_whole_answer(
-        self, given: tuple[Any, Any, Any], column: str
-    ) -> None:
+    def test_one_bad_part_costs_the_whole_answer(self, given: tuple[Any, ...], column: str) -> None:
         row, noted = clean(RawRow(1, "a", "gold", *given))
         assert isinstance(row, CleanRow)
-        assert row[3:] == ("gold", None, None, None)
+        assert (row.gold, row.answer) == ("gold", Answer())
         assert [(issue.column, issue.code) for issue in noted] == [(column, "bad-teacher-answer")]
 
     def test_a_confidence_without_a_label_is_no_answer(self) -> None:
         row, noted = clean(RawRow(1, "a", None, " ", 0.5))
         assert isinstance(row, CleanRow)
-        assert (row[3:], noted) == ((None, None, None, None), [])
+        assert (row.gold, row.answer, noted) == (None, Answer(), [])
 
 
 class TestReadLabel:
@@ -175,3 +175,53 @@ class TestHasMarkBomb:
         runs = groupby(text, key=lambda character: category(character) in MARKS)
         longest = max((len(list(run)) for is_mark, run in runs if is_mark), default=0)
         assert has_mark_bomb(text) == (longest > MAX_MARKS)
+
+
+class TestReadVotes:
+    @pytest.mark.parametrize(
+        ("value", "counts"),
+        [
+            (["joy", "joy", "fear"], {"joy": 2, "fear": 1}),
+            ('["joy", "joy", "fear"]', {"joy": 2, "fear": 1}),
+            ({"joy": 2, "fear": 1}, {"joy": 2, "fear": 1}),
+            ('{"joy": 2, "fear": 0}', {"joy": 2}),
+            ({"joy": 2.0, "fear": None}, {"joy": 2}),
+            ([" joy ", "", None, 1], {"joy": 1, "1": 1}),
+        ],
+    )
+    def test_they_are_counted(self, value: Any, counts: dict[str, int]) -> None:
+        written = read_votes(value)
+        assert written is not None
+        assert json.loads(written) == counts
+
+    @pytest.mark.parametrize("value", [None, "", "  ", "null", [], "[]", {}, [None, ""], {"a": 0}])
+    def test_where_nobody_voted_there_are_none(self, value: Any) -> None:
+        assert read_votes(value) is None
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            "joy",
+            '"joy"',
+            "[",
+            "[" * 100_000,
+            3,
+            {"joy": -1},
+            {"joy": 0.5},
+            {"joy": True},
+            {"joy": float("nan")},
+            {"joy": float("inf")},
+            {"joy": 10**30},
+            {"joy": "2"},
+            {"joy": 1, " joy": 1},
+            {"": 1},
+            [["joy"]],
+            [1.5],
+            ["x" * 101],
+            ["joy"] * 100_001,
+            {str(n): 1 for n in range(1001)},
+        ],
+    )
+    def test_what_makes_no_sense_is_refused(self, value: Any) -> None:
+        with pytest.raises(BadValue):
+            read_votes(value)

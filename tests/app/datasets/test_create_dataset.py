@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from fastapi.testclient import TestClient
 
@@ -71,6 +72,7 @@ class TestUploadAFile:
             "teacher_label": "guess",
             "teacher_confidence": "sure",
             "teacher_probabilities": "scores",
+            "teacher_votes": None,
             "ignored": ["id"],
         }
         assert made["statistics"] == {
@@ -84,6 +86,7 @@ class TestUploadAFile:
             "gold": {"a": 42, "c": 1},
             "gold_conflicts": 1,
             "teacher_answers": 2,
+            "answers": None,
         }
         assert client.get(answer.headers["Location"]).json() == made
 
@@ -99,6 +102,7 @@ class TestUploadAFile:
             "teacher_label": "b",
             "teacher_confidence": 0.9,
             "teacher_probabilities": {"a": 0.1, "b": 0.9},
+            "teacher_votes": None,
         }
         # Its first copy has no label; a later one does.
         assert (second["copies"], second["gold"], second["teacher_label"]) == (2, "a", "a")
@@ -115,6 +119,7 @@ class TestUploadAFile:
                 "column": "sure",
                 "code": "bad-teacher-answer",
                 "message": "a confidence is a number",
+                "part": "file",
             },
             {
                 "index": 1,
@@ -122,6 +127,7 @@ class TestUploadAFile:
                 "column": "body",
                 "code": "empty-text",
                 "message": "the text is empty or only white space",
+                "part": "file",
             },
         ]
 
@@ -148,6 +154,18 @@ class TestUploadAFile:
             assert [row["text"] for row in found] == TEXTS
             assert [row["index"] for row in found] == list(range(len(TEXTS)))
 
+    def test_a_vote_that_is_no_text_costs_its_answer_alone(self, shared_client: TestClient) -> None:
+        broken = pa.array([b"a", b"\xff"] * (len(TEXTS) // 2)).cast(pa.binary())
+        torn = pa.Array.from_buffers(pa.string(), len(broken), broken.buffers())
+        offsets = pa.array(range(len(TEXTS) + 1), pa.int32())
+        content = parquet_file({"text": TEXTS, "v": pa.ListArray.from_arrays(offsets, torn)})
+        fields = {"teacher_votes_column": "v"}
+        made = upload(shared_client, "a.parquet", content, fields=fields).json()
+        assert made["statistics"]["teacher_answers"] == len(TEXTS) // 2
+        assert made["statistics"]["values_dropped_by_code"] == {
+            "bad-teacher-answer": len(TEXTS) // 2
+        }
+
     def test_whole_numbers_are_labels_too(self, shared_client: TestClient) -> None:
         content = parquet_file({"text": TEXTS, "label": [n % 2 for n in range(len(TEXTS))]})
         made = upload(shared_client, "a.parquet", content, fields={"label_column": "label"}).json()
@@ -159,6 +177,32 @@ class TestUploadAFile:
         made = upload(shared_client, "a.parquet", content, fields=fields).json()
         row = texts_of(shared_client, made["id"])[0]
         assert row["teacher_probabilities"] == {"a": 0.25, "b": 0.75}
+        assert made["statistics"]["teacher_answers"] == len(TEXTS)
+
+    @pytest.mark.parametrize(
+        ("votes", "kind"),
+        [
+            ([["b", "a", "b"], ["a", "c"]], pa.list_(pa.string())),
+            ([["b", "a", "b"], ["a", "c"]], pa.large_list(pa.dictionary(pa.int8(), pa.string()))),
+            ([[("a", 1), ("b", 2)], [("a", 1), ("c", 1)]], pa.map_(pa.string(), pa.int64())),
+            ([{"a": 1, "b": 2}, {"a": 1, "c": 1}], None),
+            (['["b", "a", "b"]', '{"a": 1, "c": 1}'], pa.string()),
+        ],
+    )
+    def test_votes_may_be_lists_or_counts(
+        self, shared_client: TestClient, votes: list[Any], kind: pa.DataType | None
+    ) -> None:
+        column = pa.array(votes * (len(TEXTS) // 2), type=kind)
+        content = parquet_file({"text": TEXTS, "v": column})
+        fields = {"teacher_votes_column": "v"}
+        made = upload(shared_client, "a.parquet", content, fields=fields).json()
+        first, second, *_ = texts_of(shared_client, made["id"])
+        assert (first["teacher_votes"], second["teacher_votes"]) == (
+            {"a": 1, "b": 2},
+            {"a": 1, "c": 1},
+        )
+        assert first["teacher_label"] is None
+        assert made["columns"]["teacher_votes"] == "v"
         assert made["statistics"]["teacher_answers"] == len(TEXTS)
 
     def test_a_file_name_is_shown_and_nothing_more(
@@ -183,6 +227,7 @@ class TestSendRows:
             {"text": "labelled", "label": "a"},
             {"text": "answered", "teacher_label": "b", "teacher_confidence": 0.5},
             {"text": "spread", "teacher_probabilities": {"a": 1, "b": 0}},
+            {"text": "voted", "teacher_votes": ["b", "a", "b", None]},
             {"text": None},
             *TEXTS,
         ]
@@ -190,11 +235,12 @@ class TestSendRows:
         assert made["name"] == "few"
         assert made["statistics"]["set_aside_by_code"] == {"null-text": 1}
         assert made["statistics"]["gold"] == {"a": 1}
-        plain, labelled, answered, spread, *_ = texts_of(client, made["id"])
+        plain, labelled, answered, spread, voted, *_ = texts_of(client, made["id"])
         assert (plain["line"], plain["text"], plain["gold"]) == (1, "plain", None)
         assert labelled["gold"] == "a"
         assert (answered["teacher_label"], answered["teacher_confidence"]) == ("b", 0.5)
         assert spread["teacher_probabilities"] == {"a": 1.0, "b": 0.0}
+        assert voted["teacher_votes"] == {"a": 1, "b": 2}
 
     def test_a_lone_surrogate_sets_only_its_row_aside(self, shared_client: TestClient) -> None:
         body = json.dumps({"name": "a", "rows": ["\ud800", *TEXTS]})

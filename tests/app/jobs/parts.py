@@ -31,6 +31,7 @@ def store_dataset(
     texts: Sequence[str] = TEXTS,
     gold: Sequence[str | None] | None = None,
     provided: Sequence[str | None] | None = None,
+    votes: Sequence[str | None] | None = None,
     tenant: TenantId = TENANT,
     **given: Any,
 ) -> DatasetId:
@@ -42,6 +43,7 @@ def store_dataset(
             "line": place + 1,
             "gold": gold[place] if gold else None,
             "teacher_label": provided[place] if provided else None,
+            "teacher_votes": votes[place] if votes else None,
         }
         for place, text in enumerate(texts)
     ]

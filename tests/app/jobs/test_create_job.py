@@ -170,8 +170,10 @@ class TestDatasetsOfAJob:
         refused = client.post("/jobs", json=job_body(dataset_id, teacher=teacher))
         assert refused.status_code == 422
         assert refused.json()["errors"][0]["code"] == "no-provided-answers"
-        full = store_dataset(database, artifacts, provided=["tech", None] * 20)
-        assert client.post("/jobs", json=job_body(full, teacher=teacher)).status_code == 202
+        labelled = store_dataset(database, artifacts, provided=["tech", None] * 20)
+        voted = store_dataset(database, artifacts, votes=['{"tech": 2}', None] * 20)
+        for full in (labelled, voted):
+            assert client.post("/jobs", json=job_body(full, teacher=teacher)).status_code == 202
 
     def test_an_evaluation_dataset_without_gold_is_refused(
         self, client: TestClient, dataset_id: DatasetId

@@ -9,9 +9,16 @@ from llkd.types import AnswerStatus, ConfidenceSource, ProvidedAnswer, Question,
 LABELS = [Label(name="Billing"), Label(name="tech"), Label(name="Straße")]
 
 
-def ask(provided: ProvidedAnswer | None) -> TeacherAnswer:
-    (answer,) = ProvidedAnswers(LABELS).answer([Question("a text", provided)])
+def ask(
+    provided: ProvidedAnswer | None, *, source: ConfidenceSource = ConfidenceSource.PROVIDED
+) -> TeacherAnswer:
+    teacher = ProvidedAnswers(LABELS, source=source)
+    (answer,) = teacher.answer([Question("a text", provided)])
     return answer
+
+
+def count(*, label: str | None = None, **votes: int) -> TeacherAnswer:
+    return ask(ProvidedAnswer(label, votes=votes))
 
 
 class TestAnswer:
@@ -106,8 +113,61 @@ class TestProbabilities:
         assert answer == TeacherAnswer(AnswerStatus.MALFORMED)
 
 
+class TestVotes:
+    def test_shares_are_probabilities(self):
+        answer = count(billing=1, TECH=3)
+        assert answer.status is AnswerStatus.ANSWERED
+        assert (answer.label, answer.confidence) == (1, 0.75)
+        assert answer.probabilities == (0.25, 0.75, 0.0)
+        assert answer.confidence_source is ConfidenceSource.VOTES
+        assert answer.label_mass == 1.0
+
+    def test_spellings_of_one_label_add_up(self):
+        assert count(Billing=2, BILLING=1, tech=1).probabilities == (0.75, 0.25, 0.0)
+
+    def test_votes_for_no_label_are_left_out_and_told(self):
+        answer = count(tech=2, sales=3)
+        assert answer.probabilities == (0.0, 1.0, 0.0)
+        assert answer.label_mass == pytest.approx(0.4)
+
+    def test_a_label_beside_them_breaks_a_tie_and_nothing_else(self):
+        assert count(billing=1, tech=1).label == 0
+        tie = count(label="tech", billing=1, tech=1)
+        assert (tie.label, tie.confidence) == (1, 0.5)
+        assert count(label="tech", billing=2, tech=1).label == 0
+        assert count(label="Straße", billing=1, tech=1).label == 0
+        assert count(label="sales", billing=1, tech=1).label == 0
+
+    @pytest.mark.parametrize(
+        "votes", [{}, {"sales": 2}, {"tech": 0}, {"tech": -1}, {"tech": 3, "billing": -1}]
+    )
+    def test_without_a_vote_for_a_label_they_are_malformed(self, votes):
+        answer = ask(ProvidedAnswer("tech", votes=votes))
+        assert answer == TeacherAnswer(AnswerStatus.MALFORMED)
+
+
+class TestSource:
+    @pytest.mark.parametrize(
+        "source", [ConfidenceSource.PROVIDED, ConfidenceSource.VOTES, ConfidenceSource.VERBALISED]
+    )
+    def test_a_confidence_comes_from_where_it_is_said_to(self, source):
+        for given in (ProvidedAnswer("tech", 0.5), ProvidedAnswer(None, None, {"tech": 1.0})):
+            assert ask(given, source=source).confidence_source is source
+
+    @pytest.mark.parametrize("source", [ConfidenceSource.PROVIDED, ConfidenceSource.VERBALISED])
+    def test_votes_are_votes_and_a_bare_label_has_no_confidence(self, source):
+        votes, bare = ProvidedAnswer(None, votes={"tech": 1}), ProvidedAnswer("tech")
+        assert ask(votes, source=source).confidence_source is ConfidenceSource.VOTES
+        assert ask(bare, source=source).confidence_source is ConfidenceSource.NONE
+
+
 class TestFingerprint:
-    def test_it_follows_the_labels_and_their_order_alone(self):
+    def test_it_follows_where_confidences_come_from(self):
+        plain = ProvidedAnswers(LABELS).fingerprint
+        assert ProvidedAnswers(LABELS, source=ConfidenceSource.PROVIDED).fingerprint == plain
+        assert ProvidedAnswers(LABELS, source=ConfidenceSource.VERBALISED).fingerprint != plain
+
+    def test_it_follows_the_labels_and_their_order(self):
         def of(*names: str) -> str:
             return ProvidedAnswers([Label(name=name) for name in names]).fingerprint
 

@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from app.datasets.cleaning import Cleaner
 from app.datasets.errors import BadDataset
-from app.datasets.ingest_child import located_rows
 from app.datasets.options import Columns, Encoding, Format, OnBadRow, ReadOptions
 from app.datasets.reading.factory import make_reader
+from app.datasets.reading.located import located_rows
 from app.datasets.rows import Issue
 
-COLUMNS = Columns("text", "label", "guess", "sure", "scores")
-HEADER = "text,label,guess,sure,scores\n"
+COLUMNS = Columns("text", "label", "guess", "sure", "scores", "votes")
+HEADER = "text,label,guess,sure,scores,votes\n"
 CSV_BITS = st.sampled_from(['"', ",", "\n", "\r", "\r\n", "\0", "a", "é", "\u2028", " ", '""', "'"])
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),
@@ -23,7 +23,7 @@ JSON = st.recursive(
     max_leaves=5,
 )
 ROW = st.fixed_dictionaries(
-    {}, optional=dict.fromkeys(("text", "label", "guess", "sure", "scores"), JSON)
+    {}, optional=dict.fromkeys(("text", "label", "guess", "sure", "scores", "votes"), JSON)
 )
 OPTIONS = st.builds(
     ReadOptions,
@@ -67,7 +67,7 @@ class TestAnyBytes:
     def test_any_values_in_json_lines_cost_their_row_at_most(
         self, rows: list[dict[str, object]]
     ) -> None:
-        everything = {"text": "a", "label": "", "guess": "", "sure": "", "scores": ""}
-        lines = "\n".join(json.dumps(row) for row in [everything, *rows])
+        everything = dict.fromkeys(("label", "guess", "sure", "scores", "votes"), "")
+        lines = "\n".join(json.dumps(row) for row in [{"text": "a", **everything}, *rows])
         options = ReadOptions(Format.JSONL, COLUMNS, on_bad_row=OnBadRow.SKIP)
         assert read_through(lines.encode(), options) == len(rows) + 1

@@ -39,6 +39,10 @@ class TestReadParquet:
             ("teacher_label", [[1]]),
             ("teacher_confidence", [{"a": 1}]),
             ("teacher_probabilities", [0.5]),
+            ("teacher_probabilities", [["a"]]),
+            ("teacher_votes", [1]),
+            ("teacher_votes", [[0.5]]),
+            ("teacher_votes", [[["a"]]]),
         ],
     )
     def test_a_column_of_another_type_is_refused(
