@@ -13,6 +13,10 @@ IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 Json = dict[str, Any]
 
+# Probabilities written with three decimals over 20 labels add up to 1 within this; what is
+# further off was not meant as probabilities.
+SUM_TOLERANCE = 0.02
+
 
 class AnswerStatus(StrEnum):
     """What became of one question; everything but `answered` has no label."""

@@ -20,11 +20,12 @@ from typing import Any
 from app.datasets.cleaning import Cleaner
 from app.datasets.dedupe import NO_LABEL, Deduplicator, Distinct
 from app.datasets.errors import DecompressionLimit, InsufficientStorage, TooManyLabels
-from app.datasets.options import MAX_LABELS, ReadOptions, SourceFile
+from app.datasets.matching import Answers, another_answer
+from app.datasets.options import MAX_LABELS, Columns, Part, ReadOptions, SourceFile
 from app.datasets.reading.base import RowReader
 from app.datasets.reading.factory import make_reader
 from app.datasets.reading.located import located_rows
-from app.datasets.rows import CleanRow, Issue
+from app.datasets.rows import NO_ANSWER, CleanRow, Issue
 from app.datasets.second_file import SecondFile
 from app.datasets.spool import IssueFile, Spool, gold_counts, write_rows
 from app.datasets.statistics import Tally
@@ -125,50 +126,65 @@ def ingest(
     """
     reader = make_reader(source, options)
     labels = _Labels(options.columns.label)
-    with own_limits(), IssueFile(folder / ISSUES) as issues:
+    with (
+        own_limits(),
+        IssueFile(folder / ISSUES) as issues,
+        Answers(folder / SHELF) as shelf,
+    ):
         spool = Spool(folder / SPOOL)
-        counted, found = _keep_rows(reader, spool, issues, labels=labels)
-        write = partial(write_rows, folder / ROWS, spool, found, labels=labels.names)
-        if answers is None:
-            answered, second = write(), None
+        tally, found = _keep_rows(reader, spool, issues, shelf, labels=labels)
+        second = None if answers is None else SecondFile(answers, answers=shelf, issues=issues)
+        if second is None:
+            _close_shelf(shelf, tally, issues, columns=options.columns)
         else:
-            with SecondFile(answers, shelf=folder / SHELF, issues=issues) as file:
-                file.read()
-                answered, second = write(answers=file.of), file.finish()
+            second.read()
+        write_rows(folder / ROWS, spool, found, labels=labels.names, answers=shelf.of)
+        counted_beside = None if second is None else second.finish()
     gold = gold_counts(found, labels=labels.names) if options.columns.label else None
     return {
-        **counted,
+        **tally.summary(found),
         "gold": gold,
-        "teacher_answers": answered,
-        "answers": second,
+        "teacher_answers": shelf.matched(),
+        "answers": counted_beside,
         "columns": _columns(reader, answers),
     }
 
 
 def _keep_rows(
-    reader: RowReader, spool: Spool, issues: IssueFile, *, labels: "_Labels"
-) -> tuple[dict[str, Any], Distinct]:
-    """Put each usable row on the spool, the others among the issues."""
+    reader: RowReader, spool: Spool, issues: IssueFile, shelf: Answers, *, labels: "_Labels"
+) -> tuple[Tally, Distinct]:
+    """Put each usable row on the spool and its answer on the shelf, the others among the issues."""
     tally, distinct = Tally(), Deduplicator()
-
-    def note(issue: Issue) -> None:
-        tally.noted[issue.code] += 1
-        issues.add(issue)
-
-    cleaner = Cleaner(reader.options.columns, note=note)
+    cleaner = Cleaner(reader.options.columns, note=partial(_note, tally, issues))
     for raw in located_rows(reader):
         row = raw if isinstance(raw, Issue) else cleaner.clean(raw)
         if isinstance(row, CleanRow):
             tally.keep(len(row.text))
             distinct.add(row.content, gold=labels.code(row.gold))
             spool.add(row)
+            if row.answer != NO_ANSWER:
+                shelf.add(row)
         else:
             tally.put_aside(row.code)
             issues.add(row)
     spool.finish()
     found = distinct.finish()
     tally.refuse_too_few(found)
-    return tally.summary(found), found
+    return tally, found
+
+
+def _close_shelf(shelf: Answers, tally: Tally, issues: IssueFile, *, columns: Columns) -> None:
+    """Note the answers of the file itself that contradict one before."""
+    for line, first, is_same in shelf.finish():
+        if not is_same:
+            issue = another_answer(line, first=first, columns=columns, part=Part.FILE)
+            _note(tally, issues, issue)
+
+
+def _note(tally: Tally, issues: IssueFile, issue: Issue) -> None:
+    """Tell of a value that was dropped from a row that is kept."""
+    tally.noted[issue.code] += 1
+    issues.add(issue)
 
 
 def _columns(reader: RowReader, answers: SourceFile | None) -> dict[str, Any]:

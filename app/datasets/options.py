@@ -90,11 +90,10 @@ class Columns:
         """The columns that were named, in the order of the parts."""
         return [name for name in asdict(self).values() if name is not None]
 
-    @property
-    def has_answers(self) -> bool:
-        """Whether a column was named that can hold a teacher's answer by itself."""
-        answers = (self.teacher_label, self.teacher_probabilities, self.teacher_votes)
-        return any(name is not None for name in answers)
+    def answers(self) -> list[str]:
+        """The columns that were named and can each hold a teacher's answer by itself."""
+        parts = (self.teacher_label, self.teacher_probabilities, self.teacher_votes)
+        return [name for name in parts if name is not None]
 
     def texts_alone(self) -> "Columns":
         """What is read of a file whose teacher's answers stand in another one."""

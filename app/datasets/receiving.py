@@ -110,7 +110,7 @@ async def _receive_form(request: Request, folder: Path, settings: Settings) -> U
     options = partial(_options, said, settings=settings)
     if Part.ANSWERS not in form.file_names:
         return Upload(name, file, options(form, Part.FILE, file, columns=columns))
-    if not columns.has_answers:
+    if not columns.answers():
         raise ValidationFailed(
             NO_COLUMNS, errors=[ErrorItem("/answers", NO_COLUMNS_CODE, NO_COLUMNS)]
         )

@@ -66,7 +66,8 @@ class FormFields(BaseModel):
     )
     teacher_probabilities_column: ColumnName | None = Field(
         default=None,
-        description="A column of JSON objects, label to probability.",
+        description="A column of JSON objects, label to probability; they sum to 1. A label that "
+        "is not named has probability 0. A teacher's label beside them breaks ties.",
         examples=["scores"],
     )
     teacher_votes_column: ColumnName | None = Field(

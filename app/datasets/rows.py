@@ -56,6 +56,9 @@ class Answer(NamedTuple):
     teacher_votes: str | None = None
 
 
+NO_ANSWER = Answer()
+
+
 class Issue(NamedTuple):
     """What was wrong with a row, or with one value of a row that was kept."""
 

@@ -69,7 +69,9 @@ class DatasetStatistics(BaseModel):
     set_aside: int = Field(description="Rows without a usable text.", examples=[2])
     set_aside_by_code: dict[str, int] = Field(examples=[{"empty-text": 2}])
     values_dropped_by_code: dict[str, int] = Field(
-        description="Labels and teacher's answers that made no sense; their texts were kept.",
+        description="Labels and teacher's answers that do not count; their texts were kept. "
+        "`bad-label`, `bad-teacher-answer`: it makes no sense; `another-answer`: a copy of the "
+        "text says something else before.",
         examples=[{"bad-teacher-answer": 1}],
     )
     characters: Characters

@@ -5,39 +5,36 @@ named among the issues.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from app.datasets.cleaning import Cleaner
 from app.datasets.errors import BadDataset, TooManyRows, rebuild
-from app.datasets.matching import Answers
+from app.datasets.matching import Answers, another_answer
 from app.datasets.options import MAX_ROWS, Part, SourceFile
 from app.datasets.reading.factory import make_reader
 from app.datasets.reading.located import located_rows
-from app.datasets.rows import Answer, CleanRow, Issue, RawRow
+from app.datasets.rows import NO_ANSWER, CleanRow, Issue, RawRow
 from app.datasets.spool import IssueFile
 from core.errors import ErrorItem
 
-NO_ANSWER = "no-answer"
-ANOTHER_ANSWER = "another-answer"
+WITHOUT_ANSWER = "no-answer"
 TEXT_NOT_THERE = "text-not-there"
 
 
 class SecondFile:
-    """Read once, then asked for each text's answer, then finished.
+    """Read once, then finished when each text was asked for.
 
     Args:
-        shelf: a file to make, where answers wait.
+        answers: takes what it holds.
         issues: takes the rows that are set aside.
     """
 
-    def __init__(self, source: SourceFile, *, shelf: Path, issues: IssueFile) -> None:
+    def __init__(self, source: SourceFile, *, answers: Answers, issues: IssueFile) -> None:
         self._columns = source.options.columns
         self._issues = issues
-        self._answers = Answers(shelf)
+        self._answers = answers
         self._rows = self._repeated = 0
         self._set_aside: Counter[str] = Counter()
         self._noted: list[Issue] = []
@@ -55,18 +52,15 @@ class SecondFile:
             if is_same:
                 self._repeated += 1
             else:
-                message = f"line {first} has another answer to this text; the first one counts"
-                self._put_aside(self._issue(line, None, ANOTHER_ANSWER, message))
-
-    def of(self, texts: Sequence[str]) -> list[Answer]:
-        """Each text's answer, in order; an empty one where there is none."""
-        return self._answers.of(texts)
+                self._put_aside(
+                    another_answer(line, first=first, columns=self._columns, part=Part.ANSWERS)
+                )
 
     def finish(self) -> dict[str, Any]:
         """Set aside the answers whose texts were not asked for; returns what was counted."""
         for line in self._answers.unmatched():
             message = "no text of the dataset is this one"
-            self._put_aside(self._issue(line, self._columns.text, TEXT_NOT_THERE, message))
+            self._put_aside(Issue(line, self._columns.text, TEXT_NOT_THERE, message, Part.ANSWERS))
         return {
             "rows": self._rows,
             "matched": self._answers.matched(),
@@ -77,17 +71,6 @@ class SecondFile:
                 name for name in self._reader.column_names if name not in self._columns.wanted()
             ],
         }
-
-    def __enter__(self) -> "SecondFile":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._answers.close()
 
     def _take_rows(self) -> None:
         cleaner = Cleaner(self._columns, note=self._noted.append, part=Part.ANSWERS)
@@ -100,16 +83,17 @@ class SecondFile:
     def _take(self, raw: RawRow | Issue, cleaner: Cleaner) -> None:
         row = raw._replace(part=Part.ANSWERS) if isinstance(raw, Issue) else cleaner.clean(raw)
         noted, self._noted[:] = self._noted[:], []
-        if isinstance(row, CleanRow) and row.answer == Answer():
+        if isinstance(row, CleanRow) and row.answer == NO_ANSWER:
             # A part that makes no sense took the whole answer with it.
-            row = noted[0] if noted else self._issue(row.line, None, NO_ANSWER, "no answer is here")
+            row = noted[0] if noted else self._without_answer(row.line)
         if isinstance(row, Issue):
             self._put_aside(row)
         else:
             self._answers.add(row)
 
-    def _issue(self, line: int, column: str | None, code: str, message: str) -> Issue:
-        return Issue(line, column, code, message, Part.ANSWERS)
+    def _without_answer(self, line: int) -> Issue:
+        column = self._columns.answers()[0]
+        return Issue(line, column, WITHOUT_ANSWER, "no answer is here", Part.ANSWERS)
 
     def _put_aside(self, issue: Issue) -> None:
         self._set_aside[issue.code] += 1

@@ -6,14 +6,12 @@ little more than copying them.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import reduce
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from app.datasets.dedupe import Distinct
@@ -22,12 +20,13 @@ from core.dataset_files import ISSUES_SCHEMA, ROW_GROUP, ROWS_SCHEMA
 
 # Texts may be long: a batch or a row group ends early at this many bytes.
 BATCH_BYTES = 8 * 1024 * 1024
-# A row with a value in any of these has a teacher's answer.
-ANSWER_COLUMNS = ("teacher_label", "teacher_probabilities", "teacher_votes")
 FindAnswers = Callable[[Sequence[str]], Sequence[Answer]]
-SPOOLED = pa.schema(
-    [ROWS_SCHEMA.field(name) for name in ROWS_SCHEMA.names if name not in {"copies", "gold"}]
+SPOOLED = pa.schema([ROWS_SCHEMA.field(name) for name in ("text", "line")])
+UNANSWERED = pa.schema(
+    [ROWS_SCHEMA.field(name) for name in ROWS_SCHEMA.names if name not in Answer._fields]
 )
+# Each of them may say something of a thousand labels: these fit in memory at once.
+ASKED_AT_ONCE = 1024
 
 
 class Spool:
@@ -41,9 +40,8 @@ class Spool:
         self._bytes = 0
 
     def add(self, row: CleanRow) -> None:
-        self._rows.append((row.text, row.line, *row.answer))
-        answered = len(row.teacher_probabilities or "") + len(row.teacher_votes or "")
-        self._bytes += len(row.content) + answered
+        self._rows.append((row.text, row.line))
+        self._bytes += len(row.content)
         if len(self._rows) >= ROW_GROUP or self._bytes >= BATCH_BYTES:
             self._flush()
 
@@ -101,23 +99,14 @@ class IssueFile:
 
 
 def write_rows(
-    path: Path,
-    spool: Spool,
-    distinct: Distinct,
-    *,
-    labels: list[str],
-    answers: FindAnswers | None = None,
-) -> int:
-    """Write rows.parquet: the first appearance of each text, with what its copies add.
+    path: Path, spool: Spool, distinct: Distinct, *, labels: list[str], answers: FindAnswers
+) -> None:
+    """Write rows.parquet: the first appearance of each text, with what is known of it.
 
     Args:
         labels: gold labels by code.
-        answers: where the teacher's answers to the texts are, if not in their rows.
-
-    Returns:
-        How many texts carry a teacher's answer.
+        answers: finds the teacher's answers to texts.
     """
-    answered = 0
     names = pa.array(labels, type=pa.string())
     with pq.ParquetWriter(
         path,
@@ -127,15 +116,12 @@ def write_rows(
         # Null counts, from which a job's request is checked; those of texts would only be long.
         write_statistics=[name for name in ROWS_SCHEMA.names if name != "text"],
     ) as writer:
-        tables = _first_appearances(spool, distinct, names=names)
-        for group in _row_groups(tables if answers is None else _answered(tables, answers)):
-            given = [pc.is_valid(group[name]) for name in ANSWER_COLUMNS]
-            answered += pc.sum(reduce(pc.or_, given)).as_py()
+        for group in _row_groups(_answered(_first_appearances(spool, distinct, names), answers)):
             writer.write_table(group, row_group_size=group.num_rows)
-    return answered
 
 
-def _first_appearances(spool: Spool, distinct: Distinct, *, names: pa.Array) -> Iterator[pa.Table]:
+def _first_appearances(spool: Spool, distinct: Distinct, names: pa.Array) -> Iterator[pa.Table]:
+    """Tables of the columns that are no teacher's."""
     start = 0
     for batch in spool.batches():
         stop = start + batch.num_rows
@@ -146,23 +132,23 @@ def _first_appearances(spool: Spool, distinct: Distinct, *, names: pa.Array) -> 
         if not first.any():
             continue
         codes = codes[first]
-        kept = pa.Table.from_batches([batch.filter(pa.array(first))])
-        columns = {name: kept[name] for name in SPOOLED.names}
-        columns["copies"] = pa.array(copies[first])
-        columns["gold"] = names.take(pa.array(codes, mask=codes < 0, type=pa.int16()))
-        yield pa.table([columns[name] for name in ROWS_SCHEMA.names], schema=ROWS_SCHEMA)
+        kept = batch.filter(pa.array(first))
+        gold = names.take(pa.array(codes, mask=codes < 0, type=pa.int16()))
+        columns = [kept["text"], pa.array(copies[first]), kept["line"], gold]
+        yield pa.table(columns, schema=UNANSWERED)
 
 
 def _answered(tables: Iterator[pa.Table], answers: FindAnswers) -> Iterator[pa.Table]:
-    """The same rows with the answers to their texts, in place of their own."""
+    """The same rows with the answers to their texts beside them."""
     for table in tables:
-        found = answers(table["text"].to_pylist())
-        columns = dict(zip(Answer._fields, zip(*found, strict=True), strict=True))
-        for name, values in columns.items():
-            place = table.schema.get_field_index(name)
-            field = table.schema.field(name)
-            table = table.set_column(place, field, pa.array(values, type=field.type))
-        yield table
+        for start in range(0, table.num_rows, ASKED_AT_ONCE):
+            part = table.slice(start, ASKED_AT_ONCE)
+            found = answers(part["text"].to_pylist())
+            said = [
+                pa.array(values, type=ROWS_SCHEMA.field(name).type)
+                for name, values in zip(Answer._fields, zip(*found, strict=True), strict=True)
+            ]
+            yield pa.table([*part.columns, *said], schema=ROWS_SCHEMA)
 
 
 def _row_groups(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:

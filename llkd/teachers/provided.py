@@ -10,6 +10,7 @@ import numpy as np
 
 from llkd.specs import Label, label_key
 from llkd.types import (
+    SUM_TOLERANCE,
     AnswerStatus,
     ConfidenceSource,
     FloatArray,
@@ -17,10 +18,6 @@ from llkd.types import (
     Question,
     TeacherAnswer,
 )
-
-# Columns written with three decimals over 20 labels add up to 1 within this; anything
-# further off was not meant as probabilities.
-SUM_TOLERANCE = 0.02
 
 _MALFORMED = TeacherAnswer(AnswerStatus.MALFORMED)
 

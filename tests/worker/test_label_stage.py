@@ -16,7 +16,7 @@ from core.label_files import UNASKED, iter_labels
 from core.lifecycle import Stage
 from llkd.errors import TeacherUnusable
 from llkd.types import AnswerStatus, Question, TeacherAnswer
-from tests.worker.corpus import add_dataset, add_distillation, make_rows
+from tests.worker.corpus import add_dataset, add_distillation, make_rows, make_spec
 from tests.worker.workshop import Workshop
 from worker.asking import opening
 from worker.faults import InjectedFault
@@ -225,6 +225,28 @@ class TestAnUnusableTeacher:
         assert (found[3]["label"], found[3]["probabilities"]) == ("account", [0.25, 0.0, 0.75])
         assert (found[4]["label"], found[4]["probabilities"]) == ("account", [0.0, 0.5, 0.5])
         assert (found[4]["confidence"], found[4]["confidence_source"]) == (0.5, "votes")
+
+    @pytest.mark.parametrize(
+        ("origin", "given", "source"),
+        [
+            ("provided", {"teacher_confidence": 0.5}, "provided"),
+            ("verbalised", {"teacher_confidence": 0.5}, "verbalised"),
+            ("label_logprob", {"teacher_probabilities": '{"account": 1.0}'}, "label_logprob"),
+            ("truncated_logprob", {"teacher_confidence": 0.5}, "truncated_logprob"),
+            ("votes", {"teacher_probabilities": '{"account": 1.0}'}, "votes"),
+            ("provided", {"teacher_votes": '{"account": 3}'}, "votes"),
+            ("verbalised", {"teacher_confidence": None}, "none"),
+        ],
+    )
+    def test_the_job_and_its_labels_say_where_confidences_come_from(
+        self, workshop: Workshop, origin: str, given: Json, source: str
+    ) -> None:
+        rows = [row | {"teacher_confidence": None} | given for row in make_rows(40, gold=0)]
+        add_job(workshop, rows, spec=make_spec(teacher={"kind": "provided", "confidence": origin}))
+        job = workshop.claim()
+        output = label(job, {})
+        assert output["confidence_source"] == source
+        assert {entry["confidence_source"] for entry in entries(job, output["labels"])} == {source}
 
     def test_a_dataset_from_before_there_were_votes_is_read(
         self, workshop: Workshop, monkeypatch: pytest.MonkeyPatch

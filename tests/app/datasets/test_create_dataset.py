@@ -81,7 +81,7 @@ class TestUploadAFile:
             "duplicates": 2,
             "set_aside": 1,
             "set_aside_by_code": {"empty-text": 1},
-            "values_dropped_by_code": {"bad-teacher-answer": 1},
+            "values_dropped_by_code": {"bad-teacher-answer": 1, "another-answer": 1},
             "characters": {"min": 5, "median": 7.0, "p95": 7.0, "max": 7, "mean": 6.81},
             "gold": {"a": 42, "c": 1},
             "gold_conflicts": 1,
@@ -129,6 +129,14 @@ class TestUploadAFile:
                 "message": "the text is empty or only white space",
                 "part": "file",
             },
+            {
+                "index": 2,
+                "line": 4,
+                "column": "guess",
+                "code": "another-answer",
+                "message": "line 2 has another answer to this text; the first one counts",
+                "part": "file",
+            },
         ]
 
     def test_texts_that_look_the_same_are_one(self, shared_client: TestClient) -> None:
@@ -153,6 +161,40 @@ class TestUploadAFile:
             found = texts_of(shared_client, made["id"])
             assert [row["text"] for row in found] == TEXTS
             assert [row["index"] for row in found] == list(range(len(TEXTS)))
+
+    def test_a_text_keeps_its_first_answer_and_others_are_told(
+        self, shared_client: TestClient
+    ) -> None:
+        copies = ["text number 0,", "text number 0,a", "text number 0,a", "text number 0,b"]
+        lines = ["text,guess", *copies, *(f"{text},c" for text in TEXTS[1:])]
+        fields = {"teacher_label_column": "guess"}
+        made = upload(shared_client, "a.csv", "\n".join(lines).encode(), fields=fields).json()
+        assert made["statistics"]["teacher_answers"] == len(TEXTS)
+        assert made["statistics"]["values_dropped_by_code"] == {"another-answer": 1}
+        first, *_ = texts_of(shared_client, made["id"])
+        assert (first["line"], first["copies"], first["teacher_label"]) == (2, 4, "a")
+        (issue,) = shared_client.get(f"/datasets/{made['id']}/issues").json()["data"]
+        assert (issue["line"], issue["column"], issue["code"]) == (5, "guess", "another-answer")
+        assert issue["message"].startswith("line 3 ")
+
+    def test_probabilities_that_do_not_sum_to_one_are_no_answer(
+        self, shared_client: TestClient
+    ) -> None:
+        rows = [{"text": text, "p": {"a": 0.5, "b": 0.5}} for text in TEXTS]
+        rows[3]["p"] = {"a": 0.5, "b": 0.2}
+        content = "\n".join(json.dumps(row) for row in rows).encode()
+        fields = {"teacher_probabilities_column": "p"}
+        made = upload(shared_client, "a.jsonl", content, fields=fields).json()
+        assert made["statistics"]["teacher_answers"] == len(TEXTS) - 1
+        (issue,) = shared_client.get(f"/datasets/{made['id']}/issues").json()["data"]
+        assert issue == {
+            "index": 0,
+            "line": 4,
+            "column": "p",
+            "code": "bad-teacher-answer",
+            "message": "the probabilities sum to 0.7, not to 1",
+            "part": "file",
+        }
 
     def test_a_vote_that_is_no_text_costs_its_answer_alone(self, shared_client: TestClient) -> None:
         broken = pa.array([b"a", b"\xff"] * (len(TEXTS) // 2)).cast(pa.binary())

@@ -22,17 +22,16 @@ class TestAnswers:
         self, tmp_path_factory: pytest.TempPathFactory, given_to: list[str], asked: list[str]
     ) -> None:
         first: dict[str, int] = {}
-        answers = Answers(tmp_path_factory.mktemp("shelf") / "answers")
-        for line, text in enumerate(given_to):
-            first.setdefault(text, line)
-            answers.add(answer_row(line, text, f"{text}{line}"))
-        repeats = list(answers.finish())
+        with Answers(tmp_path_factory.mktemp("shelf") / "answers") as answers:
+            for line, text in enumerate(given_to):
+                first.setdefault(text, line)
+                answers.add(answer_row(line, text, f"{text}{line}"))
+            repeats = list(answers.finish())
+            half = len(asked) // 2
+            found = [*answers.of(asked[:half]), *answers.of(asked[half:])]
         assert sorted(repeats) == [
             (line, first[text], False) for line, text in enumerate(given_to) if line != first[text]
         ]
-        half = len(asked) // 2
-        found = [*answers.of(asked[:half]), *answers.of(asked[half:])]
-        answers.close()
         assert found == [
             Answer(f"{text}{first[text]}") if text in first else Answer() for text in asked
         ]
@@ -42,16 +41,14 @@ class TestAnswers:
         )
 
     def test_the_same_answer_once_more_is_the_same(self, tmp_path: Path) -> None:
-        answers = Answers(tmp_path / "answers")
-        for line, label in enumerate(["x", "x", "y"]):
-            answers.add(answer_row(line, "a", label))
-        assert sorted(answers.finish()) == [(1, 0, True), (2, 0, False)]
-        answers.close()
+        with Answers(tmp_path / "answers") as answers:
+            for line, label in enumerate(["x", "x", "y"]):
+                answers.add(answer_row(line, "a", label))
+            assert sorted(answers.finish()) == [(1, 0, True), (2, 0, False)]
 
     def test_every_part_of_an_answer_comes_back(self, tmp_path: Path) -> None:
         row = CleanRow(1, "é", "é".encode(), None, "ü\n", 0.1, '{"a": 0.1}', '{"a": 2}')
-        answers = Answers(tmp_path / "answers")
-        answers.add(row)
-        assert list(answers.finish()) == []
-        assert answers.of(["é"]) == [Answer("ü\n", 0.1, '{"a": 0.1}', '{"a": 2}')]
-        answers.close()
+        with Answers(tmp_path / "answers") as answers:
+            answers.add(row)
+            assert list(answers.finish()) == []
+            assert answers.of(["é"]) == [Answer("ü\n", 0.1, '{"a": 0.1}', '{"a": 2}')]

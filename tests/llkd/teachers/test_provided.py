@@ -87,8 +87,10 @@ class TestProbabilities:
         assert sum(answer.probabilities) == pytest.approx(1, abs=1e-12)
         assert answer.confidence == pytest.approx(2 / 3)
 
-    def test_of_equals_the_first_label_answers(self):
-        assert ask(ProvidedAnswer(None, probabilities={"tech": 0.5, "Billing": 0.5})).label == 0
+    def test_of_equals_the_label_beside_them_answers_else_the_first(self):
+        tie = {"tech": 0.5, "Billing": 0.5}
+        for beside, answered in ((None, 0), ("tech", 1), ("Straße", 0), ("sales", 0)):
+            assert ask(ProvidedAnswer(beside, probabilities=tie)).label == answered
 
     def test_they_outrank_a_label(self):
         assert ask(ProvidedAnswer("Billing", probabilities={"tech": 1.0})).label == 1
