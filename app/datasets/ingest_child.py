@@ -34,7 +34,7 @@ from core.errors import ServiceError
 ROWS = "rows.parquet"
 ISSUES = "issues.parquet"
 SPOOL = "kept.arrow"
-SHELF = "answers.jsonl"
+SHELF = "answers.marshal"
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def ingest(
         tally, found = _keep_rows(reader, spool, issues, shelf, labels=labels)
         second = None if answers is None else SecondFile(answers, answers=shelf, issues=issues)
         if second is None:
-            _close_shelf(shelf, tally, issues, columns=options.columns)
+            _note_contradictions(shelf, tally, issues, columns=options.columns)
         else:
             second.read()
         write_rows(folder / ROWS, spool, found, labels=labels.names, answers=shelf.of)
@@ -173,7 +173,9 @@ def _keep_rows(
     return tally, found
 
 
-def _close_shelf(shelf: Answers, tally: Tally, issues: IssueFile, *, columns: Columns) -> None:
+def _note_contradictions(
+    shelf: Answers, tally: Tally, issues: IssueFile, *, columns: Columns
+) -> None:
     """Note the answers of the file itself that contradict one before."""
     for line, first, is_same in shelf.finish():
         if not is_same:
