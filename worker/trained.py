@@ -5,8 +5,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import torch
-
 from core.artifacts import ArtifactStore
 from llkd.specs import TrainingSpec
 from llkd.students.base import Student
@@ -38,5 +36,4 @@ def load_trained(folder: Path, training: TrainingSpec) -> Student:
         weight_decay=training.weight_decay,
         seed=training.seed,
         device=choose_device(training.device),
-        precision=torch.float32,
     )

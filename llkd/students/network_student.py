@@ -46,7 +46,7 @@ class NetworkStudent:
         weight_decay: float,
         seed: int,
         device: torch.device,
-        precision: torch.dtype,
+        precision: torch.dtype = torch.float32,
     ) -> None:
         self._model = model.to(device)
         self._reader = reader
