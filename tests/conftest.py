@@ -11,6 +11,7 @@ import pytest
 import redis
 import structlog
 from _pytest.terminal import TerminalReporter
+from hypothesis import HealthCheck, settings
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import URL, make_url
 
@@ -21,6 +22,13 @@ from tests.servers import serve
 
 # A test says what a promise came to under this name; the run's last lines print it.
 FIGURE = "figure"
+
+# How fast examples come says something of the machine, which may be busy, and nothing of the
+# code: that is what benchmarks are for.
+settings.register_profile(
+    "busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("busy machine")
 
 # The default renders every local variable of a traceback, which takes a minute an error.
 structlog.configure(

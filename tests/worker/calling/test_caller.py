@@ -258,7 +258,7 @@ class TestTheWait:
 
 
 class TestTheRetryBudget:
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(
         steps=st.lists(
             st.sampled_from(

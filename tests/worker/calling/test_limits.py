@@ -122,7 +122,7 @@ class TestBoth:
         out = admissions([amount] * 100, requests=60, tokens=1200)
         assert out[-1][0] == pytest.approx(last, abs=2)
 
-    @settings(max_examples=50, deadline=None)
+    @settings(max_examples=50)
     @given(
         amounts=st.lists(st.integers(0, 2000), min_size=1, max_size=60),
         requests=st.integers(1, 600),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llkd.specs import Label
@@ -167,7 +167,7 @@ HOSTILE = st.recursive(
 
 
 class TestAHostileReply:
-    @settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=300)
     @given(reply=st.dictionaries(st.sampled_from(KEYS), HOSTILE))
     def test_has_an_outcome_and_never_an_exception(self, reply):
         async def call(path: str, body: bytes, *, tokens: int) -> Called:
