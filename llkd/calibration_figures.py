@@ -77,8 +77,10 @@ def calibration_figures(confidence: FloatArray, correct: BoolArray) -> Calibrati
     )
 
 
-def reliability_bins(confidence: FloatArray, correct: BoolArray) -> tuple[ReliabilityBin, ...]:
-    """Sort N answers into 15 bins of equal width over [0, 1].
+def reliability_bins(
+    confidence: FloatArray, correct: BoolArray, *, count: int = BIN_COUNT
+) -> tuple[ReliabilityBin, ...]:
+    """Sort N answers into `count` bins of equal width over [0, 1].
 
     Equal width rather than equal mass: an answer's bin then depends on its own confidence
     alone, so that tied and saturated confidences are never torn apart.
@@ -86,19 +88,19 @@ def reliability_bins(confidence: FloatArray, correct: BoolArray) -> tuple[Reliab
     Source: Guo et al. (2017), arXiv 1706.04599.
     """
     # A confidence on an edge belongs below it; exactly 0 belongs to the first bin.
-    place = np.clip(np.ceil(confidence * BIN_COUNT).astype(np.int64) - 1, 0, BIN_COUNT - 1)
-    counts = np.bincount(place, minlength=BIN_COUNT)
-    confident = np.bincount(place, weights=confidence, minlength=BIN_COUNT)
-    right = np.bincount(place, weights=correct.astype(np.float64), minlength=BIN_COUNT)
+    place = np.clip(np.ceil(confidence * count).astype(np.int64) - 1, 0, count - 1)
+    sizes = np.bincount(place, minlength=count)
+    confident = np.bincount(place, weights=confidence, minlength=count)
+    right = np.bincount(place, weights=correct.astype(np.float64), minlength=count)
     return tuple(
         ReliabilityBin(
-            lower=index / BIN_COUNT,
-            upper=(index + 1) / BIN_COUNT,
-            count=int(count),
-            confidence=float(confident[index] / count) if count else None,
-            accuracy=float(right[index] / count) if count else None,
+            lower=index / count,
+            upper=(index + 1) / count,
+            count=int(size),
+            confidence=float(confident[index] / size) if size else None,
+            accuracy=float(right[index] / size) if size else None,
         )
-        for index, count in enumerate(counts)
+        for index, size in enumerate(sizes)
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import product
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints, field_validator, model_validator
+from pydantic import Field, StringConstraints, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from llkd.specs.base import Spec, label_key
@@ -23,7 +23,7 @@ from llkd.specs.students import (
     StudentSpec,
     students_of,
 )
-from llkd.specs.teachers import TeacherSpec
+from llkd.specs.teachers import EnsembleTeacher, ProvidedTeacher, TeacherSpec
 from llkd.specs.training import MAX_EPOCHS, TrainingSpec
 
 MOST_CANDIDATES = 16
@@ -87,6 +87,16 @@ class DistillationSpec(Spec):
         "cheap model estimates from the pool; or, by default, the mean of those of the two that "
         "tell something, if any does. A few-shot teacher's is taken as it is.",
     )
+    calibration: Literal["auto", "none", "temperature", "isotonic", "contextual"] = Field(
+        default="auto",
+        description="How the teacher's confidences are made truer. `temperature`: one number over "
+        "its probabilities, fitted on 50 gold rows or more. `isotonic`: a line that never falls "
+        "over its confidences, fitted on 200 or more. `contextual`: a language model's answers to "
+        "texts that say nothing are taken out of its probabilities, and labels may change. "
+        "`auto`: the better of the first two where there is enough gold, else the third where a "
+        "language model gives probabilities. What gold says would make them less true is not "
+        "done, and neither is what cannot be; the report says why.",
+    )
     prior: Literal["auto", "given", "estimated"] = Field(
         default="auto",
         description="Whether the teacher's answers are corrected for how often each label occurs, "
@@ -137,6 +147,18 @@ class DistillationSpec(Spec):
                 f"{MOST_CANDIDATES}"
             )
         return self
+
+    @field_validator("calibration")
+    @classmethod
+    def _can_be_asked(cls, calibration: str, info: ValidationInfo) -> str:
+        is_not_one = isinstance(info.data.get("teacher"), ProvidedTeacher | EnsembleTeacher)
+        if calibration == "contextual" and is_not_one:
+            raise PydanticCustomError(
+                "calibration-impossible",
+                "contextual calibration asks one teacher about texts that say nothing; neither "
+                "provided answers nor an ensemble can be asked so",
+            )
+        return calibration
 
     def candidates(self) -> tuple[Candidate, ...]:
         """What is trained, one after another: every student with every selection."""

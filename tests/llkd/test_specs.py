@@ -167,3 +167,17 @@ class TestStudents:
                     "student": {"candidates": students},
                 }
             )
+
+
+class TestCalibration:
+    def test_what_is_not_one_teacher_cannot_be_asked_about_nothing(self) -> None:
+        given = make_spec(LlkdSelection()).model_dump(mode="json") | {"calibration": "contextual"}
+        several = {"kind": "ensemble", "teachers": [{"kind": "few_shot"}, {"kind": "zero_shot"}]}
+        for teacher in ({"kind": "provided"}, several):
+            with pytest.raises(ValidationError, match="can be asked so"):
+                DistillationSpec.model_validate(given | {"teacher": teacher})
+        few_shot = given | {"teacher": {"kind": "few_shot"}}
+        assert DistillationSpec.model_validate(few_shot).calibration == "contextual"
+
+    def test_a_spec_that_says_nothing_of_it_is_calibrated(self) -> None:
+        assert make_spec(LlkdSelection()).calibration == "auto"
