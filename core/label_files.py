@@ -43,6 +43,9 @@ LABELS_SCHEMA = pa.schema(
         pa.field("confidence_source", pa.string(), nullable=False),
         # Whether the answer was there before this attempt asked.
         pa.field("cached", pa.bool_(), nullable=False),
+        # By which calibration the confidence was changed; null where by none, and in files
+        # of releases that knew none.
+        pa.field("calibration_id", pa.string()),
     ]
 )
 
@@ -58,6 +61,7 @@ class LabelEntry:
     confidence: float | None = None
     confidence_source: str = "none"
     cached: bool = False
+    calibration_id: str | None = None
 
 
 def write_labels(path: Path, chunks: Iterable[Sequence[LabelEntry]]) -> int:
@@ -73,9 +77,15 @@ def write_labels(path: Path, chunks: Iterable[Sequence[LabelEntry]]) -> int:
 
 def read_page(path: Path, *, offset: int, limit: int) -> list[dict[str, Any]]:
     """Entries offset .. offset+limit-1 as dicts, each with its `index` in the dataset."""
-    return _read_page(path, offset=offset, limit=limit)
+    return [_whole(entry) for entry in _read_page(path, offset=offset, limit=limit)]
 
 
 def iter_labels(path: Path, *, size: int = ROW_GROUP) -> Iterator[list[dict[str, Any]]]:
     """All entries in order, `size` at a time."""
-    return iter_batches(path, columns=LABELS_SCHEMA.names, size=size)
+    for batch in iter_batches(path, columns=LABELS_SCHEMA.names, size=size):
+        yield [_whole(entry) for entry in batch]
+
+
+def _whole(entry: dict[str, Any]) -> dict[str, Any]:
+    """The entry with the columns that files of earlier releases lack."""
+    return {"calibration_id": None, **entry}

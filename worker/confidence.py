@@ -3,6 +3,7 @@
 import numpy as np
 
 from core.artifacts import ArtifactStore
+from llkd.confidence_figures import tied_share
 from llkd.estimated_confidence import (
     ConfidenceEstimate,
     choose_confidence,
@@ -32,7 +33,9 @@ def make_passport(job: Job, pool: Pool) -> Json:
     passport: Json = {
         "used": GIVEN,
         "known": int(known.sum()),
+        "unknown": int((~known).sum()),
         "distinct": len(np.unique(pool.confidence[known])),
+        "tied": tied_share(pool.confidence[known]),
         "skill": None,
         "agreement": None,
     }

@@ -60,14 +60,14 @@ class Answers:
 def load_answers(job: Job, outputs: Mapping[Stage, Json]) -> Answers:
     """What the teacher answered of the texts to train on."""
     texts, labels, confidence, gold, rows = [], [], [], [], []
-    index = _index(job)
-    pairs = _pairs(job.artifacts, job.dataset.rows_artifact, outputs[Stage.LABEL]["labels"])
+    index = index_of(job)
+    pairs = pairs_of(job.artifacts, job.dataset.rows_artifact, outputs[Stage.LABEL]["labels"])
     for place, (row, entry) in enumerate(pairs):
         if entry["role"] == Role.TRAIN and entry["status"] == AnswerStatus.ANSWERED:
             texts.append(row["text"])
             labels.append(index[label_key(entry["label"])])
             confidence.append(_number(entry["confidence"]))
-            gold.append(_gold_of(row, index))
+            gold.append(gold_of(row, index))
             rows.append(place)
     given = np.array(confidence, dtype=np.float64)
     known = np.array(gold, dtype=np.int64)
@@ -108,8 +108,8 @@ def load_gold(job: Job, outputs: Mapping[Stage, Json]) -> GoldRows:
     else:
         files = job.evaluation_dataset.rows_artifact, output["evaluation_labels"]
     texts, gold, teacher, confidence, asked = [], [], [], [], []
-    index = _index(job)
-    for row, entry in _pairs(job.artifacts, *files):
+    index = index_of(job)
+    for row, entry in pairs_of(job.artifacts, *files):
         if entry["role"] == Role.EVALUATION and label_key(row["gold"]) in index:
             answered = entry["label"] is not None
             texts.append(row["text"])
@@ -128,20 +128,20 @@ def load_gold(job: Job, outputs: Mapping[Stage, Json]) -> GoldRows:
 
 def load_measuring(job: Job, outputs: Mapping[Stage, Json]) -> tuple[Sequence[str], IntArray]:
     """Texts and gold, [M] in 0..K-1, of the rows that measure, whatever a teacher says of them."""
-    index = _index(job)
+    index = index_of(job)
     if job.evaluation_dataset is not None:
         path = job.artifacts.path(job.evaluation_dataset.rows_artifact)
         batches = iter_batches(path, columns=["text", "gold"], size=ROW_GROUP)
         rows = [row for batch in batches for row in batch]
     else:
         files = job.dataset.rows_artifact, outputs[Stage.LABEL]["labels"]
-        pairs = _pairs(job.artifacts, *files)
+        pairs = pairs_of(job.artifacts, *files)
         rows = [row for row, entry in pairs if entry["role"] == Role.EVALUATION]
-    known = [(row["text"], gold) for row in rows if (gold := _gold_of(row, index)) >= 0]
+    known = [(row["text"], gold) for row in rows if (gold := gold_of(row, index)) >= 0]
     return [text for text, _ in known], np.array([gold for _, gold in known], dtype=np.int64)
 
 
-def _pairs(
+def pairs_of(
     artifacts: ArtifactStore, rows: str, labels: str
 ) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     """Each row of a dataset with its entry of the label file."""
@@ -154,12 +154,13 @@ def _pairs(
         yield from zip(texts, entries, strict=True)
 
 
-def _gold_of(row: Mapping[str, Any], index: Mapping[str, int]) -> int:
+def gold_of(row: Mapping[str, Any], index: Mapping[str, int]) -> int:
     """In 0..K-1; -1 where the row has none, or one that is not of the job's labels."""
     return -1 if row["gold"] is None else index.get(label_key(row["gold"]), -1)
 
 
-def _index(job: Job) -> dict[str, int]:
+def index_of(job: Job) -> dict[str, int]:
+    """The place of each label among the job's, by the form of its name that counts."""
     return {label_key(name): place for place, name in enumerate(job.spec.label_names)}
 
 

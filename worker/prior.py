@@ -1,15 +1,16 @@
 """Corrects the pseudo-labels of a teacher that does not know how often each label occurs."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 
-from core.label_files import LabelEntry, Role, iter_labels, write_labels
+from core.label_files import LabelEntry, Role, iter_labels
 from llkd.priors import correct, estimate_prior, tell_the_prior
 from llkd.specs import FewShotTeacher
 from llkd.types import FloatArray
 from worker.job import Job
 from worker.protocol import Json
+from worker.rewriting import rewrite_labels
 
 GIVEN = "given"
 ESTIMATED = "estimated"
@@ -37,16 +38,13 @@ def correct_labels(job: Job, output: Json, *, by_lot: Collection[int] | None) ->
         return output | {"prior": told}
     reference = _reference(job)
     prior = estimate_prior(answers, reference)
-    rewriting = _Rewriting(job, prior=prior, reference=reference)
-    corrected = {
-        name: None if output[name] is None else rewriting.of(output[name])
-        for name in ("labels", "evaluation_labels")
-    }
+    correction = _Correction(job.spec.label_names, prior=prior, reference=reference)
+    corrected = rewrite_labels(job.artifacts, output, correction.of)
     told = {
         "used": ESTIMATED,
         "reference": reference.tolist(),
         "estimated": prior.tolist(),
-        "changed": rewriting.changed,
+        "changed": correction.changed,
     }
     return output | corrected | {"prior": told}
 
@@ -82,21 +80,17 @@ def _entries(job: Job, labels: str) -> Iterator[Json]:
         yield from chunk
 
 
-class _Rewriting:
-    """Writes label files anew; counts the labels to train on that became others."""
+class _Correction:
+    """Corrects entries; counts the labels to train on that became others."""
 
-    def __init__(self, job: Job, *, prior: FloatArray, reference: FloatArray) -> None:
+    def __init__(self, names: Sequence[str], *, prior: FloatArray, reference: FloatArray) -> None:
         self.changed = 0
-        self._job = job
-        self._names = job.spec.label_names
+        self._names = names
         self._prior = prior
         self._reference = reference
 
-    def of(self, labels: str) -> str:
-        path = self._job.artifacts.scratch_path(".parquet")
-        chunks = iter_labels(self._job.artifacts.path(labels))
-        write_labels(path, ([self._corrected(entry) for entry in chunk] for chunk in chunks))
-        return self._job.artifacts.put(path)
+    def of(self, _: int, entries: Sequence[Json]) -> list[LabelEntry]:
+        return [self._corrected(entry) for entry in entries]
 
     def _corrected(self, entry: Json) -> LabelEntry:
         if entry["probabilities"] is None:

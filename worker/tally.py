@@ -1,6 +1,8 @@
 """What became of the questions, counted exactly."""
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from llkd.errors import TeacherUnusable
 from llkd.types import AnswerStatus, ConfidenceSource, TeacherAnswer
@@ -30,12 +32,24 @@ class Tally:
         self._tokens_in = 0
         self._tokens_out = 0
         self._first_checked = False
+        self._is_aside = False
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Within it, answers are to questions about no text of the job, and count as tokens
+        alone."""
+        self._is_aside = True
+        try:
+            yield
+        finally:
+            self._is_aside = False
 
     def add(self, answer: TeacherAnswer, *, cached: bool) -> None:
-        self._statuses[answer.status] += 1
-        if answer.status is AnswerStatus.ANSWERED:
-            self._sources[answer.confidence_source] += 1
-        self._cached += cached
+        if not self._is_aside:
+            self._statuses[answer.status] += 1
+            self._cached += cached
+            if answer.status is AnswerStatus.ANSWERED:
+                self._sources[answer.confidence_source] += 1
         if not cached:
             self._tokens_in += answer.tokens_in
             self._tokens_out += answer.tokens_out

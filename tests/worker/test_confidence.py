@@ -62,7 +62,9 @@ class TestPassport:
         assert output["confidence"] == {
             "used": "given",
             "known": 100,
+            "unknown": 0,
             "distinct": 100,
+            "tied": 0.0,
             "skill": None,
             "agreement": None,
         }

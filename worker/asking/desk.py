@@ -39,12 +39,16 @@ class Desk(Protocol):
         ...
 
     def ask(
-        self, questions: Sequence[Question], *, places: Sequence[int], told: Callable[[int], None]
+        self,
+        questions: Sequence[Question],
+        *,
+        places: Sequence[int | None],
+        told: Callable[[int], None],
     ) -> list[Asked | None]:
         """Put at most `batch_size` questions; None for those the budget no longer covers.
 
         Args:
-            places: row of each question in its dataset, for the log.
+            places: row of each question in its dataset, for the log; None where it is of none.
             told: called with the number of questions that are over, now and then and at the
                 end; what it raises ends the asking once all that was paid for is stored.
 

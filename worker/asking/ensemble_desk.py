@@ -41,7 +41,11 @@ class EnsembleDesk:
         return found
 
     def ask(
-        self, questions: Sequence[Question], *, places: Sequence[int], told: Callable[[int], None]
+        self,
+        questions: Sequence[Question],
+        *,
+        places: Sequence[int | None],
+        told: Callable[[int], None],
     ) -> list[Asked | None]:
         columns = [
             _completed(member, questions, places=places, told=_silent) for member in self._members
@@ -78,7 +82,7 @@ def _completed(
     member: Desk,
     questions: Sequence[Question],
     *,
-    places: Sequence[int],
+    places: Sequence[int | None],
     told: Callable[[int], None],
 ) -> list[Asked | None]:
     """One member's answers: those it has, and the others bought."""

@@ -14,12 +14,12 @@ class FailureLog:
     def __init__(self) -> None:
         self._logged = 0
 
-    def of(self, answers: Sequence[TeacherAnswer], *, places: Sequence[int]) -> list[Json]:
-        """What to write of these answers to the rows at these places."""
+    def of(self, answers: Sequence[TeacherAnswer], *, places: Sequence[int | None]) -> list[Json]:
+        """What to write of these answers to the rows at these places; nothing of those at None."""
         failures: list[Json] = [
             {"row": place, "status": answer.status.value}
             for place, answer in zip(places, answers, strict=True)
-            if answer.status is not AnswerStatus.ANSWERED
+            if place is not None and answer.status is not AnswerStatus.ANSWERED
         ][: LOGGED_FAILURES - self._logged]
         self._logged += len(failures)
         return failures

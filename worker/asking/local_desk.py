@@ -34,7 +34,11 @@ class LocalDesk:
         return found
 
     def ask(
-        self, questions: Sequence[Question], *, places: Sequence[int], told: Callable[[int], None]
+        self,
+        questions: Sequence[Question],
+        *,
+        places: Sequence[int | None],
+        told: Callable[[int], None],
     ) -> list[Asked | None]:
         calls = 0 if self.budget_reached else self._purse.hold([0] * len(questions))
         self.budget_reached = calls < len(questions)

@@ -116,7 +116,11 @@ class RemoteDesk:
         return found
 
     def ask(
-        self, questions: Sequence[Question], *, places: Sequence[int], told: Callable[[int], None]
+        self,
+        questions: Sequence[Question],
+        *,
+        places: Sequence[int | None],
+        told: Callable[[int], None],
     ) -> list[Asked | None]:
         if self.budget_reached:
             return [None] * len(questions)
@@ -139,7 +143,7 @@ class _Round:
         self,
         desk: RemoteDesk,
         questions: Sequence[Question],
-        places: Sequence[int],
+        places: Sequence[int | None],
         told: Callable[[int], None],
     ) -> None:
         self._desk = desk

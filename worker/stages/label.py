@@ -10,11 +10,13 @@ from core.db.repositories.stages import StageRepository
 from core.ids import JobId
 from core.label_files import UNASKED, LabelEntry, Role, write_labels
 from core.lifecycle import EventType, Purpose, Stage
-from llkd.types import ProvidedAnswer, Question
+from llkd.types import FloatArray, ProvidedAnswer, Question
 from worker.asking.desk import Asked
 from worker.asking.opening import open_desk
 from worker.buying import Bought, buy_answers, buy_by_lot
+from worker.calibrating import calibrate_labels
 from worker.confidence import make_passport
+from worker.content_free import ask_content_free
 from worker.durability import durably
 from worker.job import Job
 from worker.pool import load_pool
@@ -82,6 +84,9 @@ class Labelling:
         pool_rows = count_rows(self._rows)
         other = self._evaluation_rows
         cap = job.row.cap_calls
+        # Asked for by name, it comes before the texts: a cap that they reach would leave none.
+        if job.spec.calibration == "contextual":
+            self._ask_content_free()
         is_short = cap is not None and cap < pool_rows
         chooses = self._is_pilot or self._is_lazy or is_short
         passes = 2 if chooses else 1
@@ -107,7 +112,14 @@ class Labelling:
             "buying": None if self._bought is None else self._bought.told,
         }
         by_lot = None if self._bought is None else self._bought.by_lot
-        return correct_labels(job, output, by_lot=by_lot)
+        calibrated = calibrate_labels(
+            job, output, by_lot=by_lot, ask_content_free=self._ask_content_free
+        )
+        return correct_labels(job, calibrated, by_lot=by_lot)
+
+    def _ask_content_free(self) -> FloatArray | None:
+        """A pilot does not: it buys texts alone."""
+        return None if self._is_pilot else ask_content_free(self._job, self._desk)
 
     def close(self) -> None:
         """Let go of the teacher."""
