@@ -26,6 +26,7 @@ from core.ids import TenantId
 from core.lifecycle import JobState, Purpose
 from core.prices import PriceTable
 from core.queue import Bell
+from llkd.content_free import CONTENT_FREE_TEXTS, wants_content_free
 from llkd.specs import (
     Candidate,
     ClassConfidenceSelection,
@@ -136,6 +137,9 @@ def estimate_job(
         evaluation = read_facts(artifacts.path(datasets.evaluation.rows_artifact))
     # Rows of the evaluation dataset without gold measure nothing and are not asked about.
     calls = pool.rows + (evaluation.gold_rows if evaluation else 0)
+    # With enough gold it is not asked about these after all: so few are not worth looking.
+    if wants_content_free(body, gold_fits=False):
+        calls += len(CONTENT_FREE_TEXTS)
     size = pool.text_bytes + (evaluation.text_bytes if evaluation else 0)
     tokens = _tokens(body, calls=calls, size=size)
     return EstimateRead(

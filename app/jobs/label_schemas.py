@@ -38,3 +38,8 @@ class LabelRead(Told):
         examples=[{"billing": 0.94, "tech": 0.06}],
     )
     cached: bool = Field(description="Whether an earlier job had asked.", examples=[False])
+    calibration_id: str | None = Field(
+        description="The calibration that changed the confidence, as in the report; null when "
+        "none did.",
+        examples=["3f9a1c07be52"],
+    )

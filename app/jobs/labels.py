@@ -24,7 +24,16 @@ from core.ids import TenantId
 from core.lifecycle import Stage
 
 CHUNK_ROWS = 1000
-CSV_COLUMNS = ("index", "text", "role", "status", "label", "confidence", "confidence_source")
+CSV_COLUMNS = (
+    "index",
+    "text",
+    "role",
+    "status",
+    "label",
+    "confidence",
+    "confidence_source",
+    "calibration_id",
+)
 EXPORT_SCHEMA = pa.schema(
     [
         ("index", pa.int64()),
@@ -36,6 +45,7 @@ EXPORT_SCHEMA = pa.schema(
         ("confidence_source", pa.string()),
         ("probabilities", pa.map_(pa.string(), pa.float64())),
         ("cached", pa.bool_()),
+        ("calibration_id", pa.string()),
     ]
 )
 
@@ -172,6 +182,7 @@ def _entry(
         if probabilities is None
         else dict(zip(names, probabilities, strict=True)),
         "cached": label["cached"],
+        "calibration_id": label["calibration_id"],
     }
 
 

@@ -50,6 +50,7 @@ def read_report(session: Session, tenant: TenantId, job_id: str) -> ReportRead:
             kind=job.spec["teacher"]["kind"],
             answers=teacher_counts(measured["labels"]),
             confidence=_confidence(done[Stage.LABEL].output),
+            calibration=done[Stage.LABEL].output.get("calibration"),
             prior=done[Stage.LABEL].output.get("prior"),
             buying=done[Stage.LABEL].output.get("buying"),
             evaluation=_without_agreement(measured["teacher"]),
@@ -73,9 +74,25 @@ def read_report(session: Session, tenant: TenantId, job_id: str) -> ReportRead:
 
 def _confidence(output: Json) -> ConfidenceReport:
     # Jobs of the first release took what was given, and looked no closer.
-    passport = {"used": "given", "known": None, "distinct": None, "skill": None, "agreement": None}
+    unseen = ("known", "unknown", "distinct", "tied", "skill", "agreement")
+    passport: Json = {"used": "given", **dict.fromkeys(unseen)}
     passport |= output.get("confidence", {})
-    return ConfidenceReport.model_validate({"source": output["confidence_source"], **passport})
+    return ConfidenceReport.model_validate(
+        {
+            "source": output["confidence_source"],
+            "unknown_as": _unknown_as(passport),
+            **passport,
+        }
+    )
+
+
+def _unknown_as(passport: Json) -> str | None:
+    """What the selection took an unknown confidence for; None where there was none."""
+    if passport["used"] == "none" or (passport["known"] == 0 and passport["used"] == "given"):
+        return "all"
+    if not passport["unknown"]:
+        return None
+    return "certain" if passport["used"] == "given" else "estimated"
 
 
 def _without_agreement(evaluation: Json | None) -> Json | None:

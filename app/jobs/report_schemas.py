@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from app.jobs.calibration_schemas import CalibrationReport
 from app.jobs.pilot import ForecastScore
 from app.jobs.schemas import EXAMPLE_JOB, EXAMPLE_MODEL, TeacherCounts, Told
 from core.lifecycle import StopReason
@@ -30,7 +31,22 @@ class ConfidenceReport(Told):
         examples=["given"],
     )
     known: int | None = Field(description="Texts whose own one is known.", examples=[3000])
-    distinct: int | None = Field(description="Different values among those.", examples=[11])
+    unknown: int | None = Field(
+        description="Texts whose own one is not. Null, as `tied`, for jobs that were labelled "
+        "before it was told.",
+        examples=[0],
+    )
+    unknown_as: Literal["estimated", "certain", "all"] | None = Field(
+        description="What was done about those. `estimated`: the cheap model's stands in. "
+        "`certain`: they pass the teacher gate, with the weight of a sure one. `all`: no "
+        "confidence is read, known or not, and `llkd` trains on all texts. Null where none is "
+        "unknown.",
+        examples=[None],
+    )
+    distinct: int | None = Field(description="Different values among the known.", examples=[11])
+    tied: float | None = Field(
+        description="The share of the known that another text has, too.", examples=[0.97]
+    )
     skill: float | None = Field(
         description="How much better than the most frequent label a cheap model, which never saw "
         "a text, guesses its pseudo-label: 1 always right, 0 no better. Null if not estimated.",
@@ -92,6 +108,10 @@ class TeacherReport(Told):
     kind: str = Field(description="As in the request.", examples=["few_shot"])
     answers: TeacherCounts = Field(description="What became of the texts put to it.")
     confidence: ConfidenceReport = Field(description="How sure it was.")
+    calibration: CalibrationReport | None = Field(
+        description="What was done to make the confidences truer. Null for jobs that were labelled "
+        "before there was a calibration."
+    )
     prior: PriorReport | None = Field(
         description="Null for jobs that were labelled before there was a correction."
     )

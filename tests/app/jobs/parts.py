@@ -148,6 +148,33 @@ def label_output(artifacts: ArtifactStore, entries: Sequence[LabelEntry]) -> Jso
     }
 
 
+def calibration_output() -> Json:
+    """What the label stage leaves of a calibration."""
+    gold: Json = {"rows": 80, "which": "measuring"}
+    bins = [
+        {"lower": n / 10, "upper": (n + 1) / 10, "count": 0, "confidence": None, "accuracy": None}
+        for n in range(9)
+    ]
+    bins.append({"lower": 0.9, "upper": 1.0, "count": 80, "confidence": 0.95, "accuracy": 0.7})
+    figures: Json = {"rows": 80, "accuracy": 0.7, "ece": 0.25, "brier": 0.3, "log_loss": 0.9}
+    figures |= {"auroc": 0.7, "auroc_within": None, "tied": 0.1, "reliability": bins}
+    tried: Json = {"method": "temperature", "log_loss": 0.6, "ece": 0.05, "accuracy": 0.7}
+    return {
+        "asked": "auto",
+        "method": "temperature",
+        "id": "3f9a1c07be52",
+        "parameters": {"temperature": 2.5},
+        "reason": "improved",
+        "fitted_on": gold,
+        "measured_on": gold,
+        "folds": [f"{digit}" * 12 for digit in range(5)],
+        "before": figures,
+        "after": figures | {"log_loss": 0.6, "ece": 0.05},
+        "tried": [tried],
+        "changed": 0,
+    }
+
+
 def answered(label: str, confidence: float) -> LabelEntry:
     probabilities = [confidence, 1 - confidence]
     if label != LABELS[0]:

@@ -183,6 +183,15 @@ class TestDatasetsOfAJob:
         assert refused.status_code == 422
         assert refused.json()["errors"][0]["code"] == "no-gold-labels"
 
+    def test_provided_answers_have_no_contextual_calibration(
+        self, client: TestClient, dataset_id: DatasetId
+    ) -> None:
+        provided = {"teacher": {"kind": "provided"}, "calibration": "contextual"}
+        refused = client.post("/jobs", json=job_body(dataset_id, **provided))
+        assert refused.status_code == 422
+        error = refused.json()["errors"][0]
+        assert (error["pointer"], error["code"]) == ("/calibration", "calibration-impossible")
+
     def test_gold_labels_outside_the_set_are_named(
         self,
         client: TestClient,

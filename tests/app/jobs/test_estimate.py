@@ -11,6 +11,7 @@ from core.db.session import Database
 from core.db.tables import JobRow
 from core.ids import DatasetId
 from core.lifecycle import JobState
+from llkd.content_free import CONTENT_FREE_TEXTS
 from tests.app.jobs.parts import TEXTS, add_job, job_body, store_dataset
 
 
@@ -36,6 +37,21 @@ class TestEstimate:
         estimate = _estimate(client, body)
         assert (estimate["rows"], estimate["evaluation_rows"]) == (40, 10)
         assert estimate["teacher_calls"] == {"low": 0, "expected": 50, "high": 50}
+
+    def test_a_language_model_may_be_asked_about_nothing_too(
+        self, client: TestClient, dataset_id: DatasetId
+    ) -> None:
+        prices = {"input_usd_per_million": 1.0, "output_usd_per_million": 1.0}
+        teacher = {
+            "kind": "openai",
+            "base_url": "https://api.openai.com/v1",
+            "model": "m",
+            "prices": prices,
+        }
+        body = job_body(dataset_id, teacher=teacher, budget={"max_usd": 1.0})
+        assert _estimate(client, body)["teacher_calls"]["high"] == 40 + len(CONTENT_FREE_TEXTS)
+        body["calibration"] = "none"
+        assert _estimate(client, body)["teacher_calls"]["high"] == 40
 
     def test_a_cap_on_calls_caps_them(self, client: TestClient, dataset_id: DatasetId) -> None:
         body = job_body(dataset_id, budget={"max_teacher_calls": 7})

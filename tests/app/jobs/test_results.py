@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 
 import pyarrow.parquet as pq
 import pytest
@@ -21,6 +22,7 @@ from tests.app.jobs.parts import (
     Json,
     add_job,
     answered,
+    calibration_output,
     evaluate_output,
     finish_stages,
     label_output,
@@ -31,7 +33,7 @@ from tests.factories import TENANT
 FORMULA = '=HYPERLINK("http://x","y")'
 TEXTS = [FORMULA, 'a,"b"\nc', "plain é"] + [f"text {place}" for place in range(4200)]
 ENTRIES = [
-    answered("billing", 0.9),
+    replace(answered("billing", 0.9), calibration_id="3f9a1c07be52"),
     answered("tech", 0.7),
     LabelEntry(Role.EXCLUDED, UNASKED),
 ] + [answered("tech", 0.6) for _ in range(4200)]
@@ -56,6 +58,7 @@ class TestLabels:
         first, _, unasked = page["data"]
         assert first["probabilities"] == pytest.approx({"billing": 0.9, "tech": 0.1})
         assert (unasked["status"], unasked["confidence"]) == ("unasked", None)
+        assert [entry["calibration_id"] for entry in page["data"]] == ["3f9a1c07be52", None, None]
         assert page["has_more"]
 
     def test_pages_cross_row_groups_and_end(self, client: TestClient, labelled: JobId) -> None:
@@ -95,7 +98,7 @@ class TestExport:
         answer = client.get(f"/jobs/{labelled}/labels", params={"format": "jsonl"})
         rows = [json.loads(line) for line in answer.text.splitlines()]
         assert [row["text"] for row in rows] == TEXTS
-        assert rows[0]["confidence"] == 0.9
+        assert (rows[0]["confidence"], rows[0]["calibration_id"]) == (0.9, "3f9a1c07be52")
         assert answer.headers["content-type"] == "application/jsonl"
         expected = f'attachment; filename="{labelled}-labels.jsonl"'
         assert answer.headers["content-disposition"] == expected
@@ -112,12 +115,14 @@ class TestExport:
         assert [row["text"] for row in safe] == ["'" + FORMULA, *TEXTS[1:]]
         assert [row["text"] for row in exact] == TEXTS
         assert [row["label"] for row in safe[:3]] == ["billing", "tech", ""]
+        assert [row["calibration_id"] for row in safe[:2]] == ["3f9a1c07be52", ""]
 
     def test_parquet_is_exact_and_typed(self, client: TestClient, labelled: JobId) -> None:
         answer = client.get(f"/jobs/{labelled}/labels", params={"format": "parquet"})
         table = pq.read_table(io.BytesIO(answer.content))
         assert table["text"].to_pylist() == TEXTS
         assert table["confidence"].to_pylist()[:3] == [0.9, 0.7, None]
+        assert table["calibration_id"].to_pylist()[:2] == ["3f9a1c07be52", None]
         assert dict(table["probabilities"].to_pylist()[1]) == pytest.approx(
             {"billing": 0.3, "tech": 0.7}
         )
@@ -234,6 +239,47 @@ class TestReport:
         assert told[0]["serving"] == serving
         assert (told[0]["chosen"], told[1]["chosen"]) == (True, False)
 
+    def test_a_calibration_is_told_in_full(
+        self, client: TestClient, database: Database, artifacts: ArtifactStore
+    ) -> None:
+        told = calibration_output()
+        job_id = _evaluated(database, artifacts, with_gold=True, calibration=told)
+        assert client.get(f"/jobs/{job_id}/report").json()["teacher"]["calibration"] == told
+
+    def test_jobs_of_earlier_releases_were_not_calibrated(
+        self, client: TestClient, database: Database, artifacts: ArtifactStore
+    ) -> None:
+        job_id = _evaluated(database, artifacts, with_gold=True)
+        teacher = client.get(f"/jobs/{job_id}/report").json()["teacher"]
+        assert teacher["calibration"] is None
+        assert (teacher["confidence"]["unknown"], teacher["confidence"]["tied"]) == (None, None)
+        assert teacher["confidence"]["unknown_as"] is None
+
+    @pytest.mark.parametrize(
+        ("passport", "unknown_as"),
+        [
+            ({"used": "given", "known": 39, "unknown": 0}, None),
+            ({"used": "given", "known": 30, "unknown": 9}, "certain"),
+            ({"used": "given", "known": 0, "unknown": 39}, "all"),
+            ({"used": "estimated", "known": 0, "unknown": 39}, "estimated"),
+            ({"used": "both", "known": 30, "unknown": 9}, "estimated"),
+            ({"used": "none", "known": 39, "unknown": 0}, "all"),
+        ],
+    )
+    def test_it_says_what_was_done_about_unknown_confidences(
+        self,
+        client: TestClient,
+        database: Database,
+        artifacts: ArtifactStore,
+        passport: Json,
+        unknown_as: str | None,
+    ) -> None:
+        known: Json = {"distinct": 7, "tied": 0.5, "skill": None, "agreement": None}
+        job_id = _evaluated(database, artifacts, with_gold=False, confidence=known | passport)
+        told = client.get(f"/jobs/{job_id}/report").json()["teacher"]["confidence"]
+        assert told["unknown_as"] == unknown_as
+        assert (told["unknown"], told["tied"]) == (passport["unknown"], 0.5)
+
     def test_without_gold_nothing_is_claimed(
         self, client: TestClient, database: Database, artifacts: ArtifactStore
     ) -> None:
@@ -251,10 +297,13 @@ class TestReport:
         assert (answer.status_code, answer.json()["code"]) == (409, "report-not-ready")
 
 
-def _evaluated(database: Database, artifacts: ArtifactStore, *, with_gold: bool) -> JobId:
+def _evaluated(
+    database: Database, artifacts: ArtifactStore, *, with_gold: bool, **labelling: Json
+) -> JobId:
+    """A job with all its stages done, and what the test says the label stage left besides."""
     job_id = add_job(database)
     outputs = {
-        Stage.LABEL: label_output(artifacts, []),
+        Stage.LABEL: label_output(artifacts, []) | labelling,
         Stage.TRAIN: TRAIN_OUTPUT,
         Stage.EVALUATE: evaluate_output(with_gold=with_gold),
     }
