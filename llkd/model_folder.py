@@ -11,61 +11,54 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from llkd.errors import ModelNotAllowed
-
-CONFIG = "config.json"
-TOKENIZER = "tokenizer.json"
-TOKENIZER_CONFIG = "tokenizer_config.json"
-SHARD_INDEX = "model.safetensors.index.json"
-
-# What is fetched from a hub, and all that is ever read of a folder. The index is needed
-# beside the shards it names; its names are checked below.
-MODEL_FILES = (
-    "*.safetensors",
-    SHARD_INDEX,
+from llkd.model_kinds import (
     CONFIG,
+    ENCODER,
+    GENERATION_CONFIG,
+    SHARD_INDEX,
+    SPECIAL_TOKENS,
     TOKENIZER,
     TOKENIZER_CONFIG,
-    "special_tokens_map.json",
+    WEIGHTS,
+    ModelKind,
 )
 
-# Encoders whose code is part of transformers and whose last hidden state is one vector
-# a token; a decoder or a vision model would load, and then learn nothing useful.
-ENCODER_FAMILIES = frozenset(
-    {
-        "albert",
-        "bert",
-        "camembert",
-        "deberta",
-        "deberta-v2",
-        "distilbert",
-        "electra",
-        "ernie",
-        "modernbert",
-        "mpnet",
-        "roberta",
-        "roberta-prelayernorm",
-        "xlm-roberta",
-        "xlm-roberta-xl",
-    }
-)
+__all__ = [
+    "CONFIG",
+    "TOKENIZER",
+    "TOKENIZER_CONFIG",
+    "check_folder",
+    "fingerprint",
+    "read_config",
+    "sha256_of",
+    "token_limit",
+    "weight_files",
+]
 
-# Keys by which a configuration asks for code of its own, at any depth.
 # These count positions from the padding id on, so that many of them are never used.
 _POSITIONS_AFTER_PADDING = frozenset(
     {"camembert", "mpnet", "roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl"}
 )
 
+# Keys by which a configuration asks for code of its own, at any depth.
 _CODE_KEYS = frozenset({"auto_map", "trust_remote_code", "custom_pipelines"})
+# Keys that may name an implementation; one with an owner is fetched from a hub, and is code.
+_IMPLEMENTATION = "implementation"
+# Keys by which a configuration asks for other weights than those that are checked.
+_WEIGHT_KEYS = frozenset({"transformers_weights", "quantization_config"})
+# An adapter names a model of its own, which would be loaded in place of this folder's.
+_ADAPTER = "adapter_config.json"
 _PLAIN_WEIGHTS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}\.safetensors")
 # A configuration is a few kilobytes; a larger file is no configuration.
 _MAX_CONFIG_BYTES = 4 * 2**20
 
 
-def check_folder(folder: Path, *, root: Path | None = None) -> None:
+def check_folder(folder: Path, *, kind: ModelKind = ENCODER, root: Path | None = None) -> None:
     """Refuse a folder that could run code, read outside itself or not be loaded.
 
     Args:
         folder: the model's files.
+        kind: what the model is for.
         root: where links may point to; the folder itself by default. A hub's cache keeps
             its files beside the snapshot and links to them.
 
@@ -73,23 +66,24 @@ def check_folder(folder: Path, *, root: Path | None = None) -> None:
         ModelNotAllowed: says which file and why.
     """
     _check_links(folder, root=(root or folder).resolve())
-    for name in (CONFIG, TOKENIZER_CONFIG, "special_tokens_map.json"):
+    for name in (CONFIG, TOKENIZER_CONFIG, SPECIAL_TOKENS, GENERATION_CONFIG):
         if (folder / name).exists():
             _check_code_keys(folder, name)
-    _check_family(folder)
+    _check_family(folder, kind)
+    _check_weight_keys(folder)
     if not (folder / TOKENIZER).is_file():
         raise ModelNotAllowed(f"{folder.name} has no {TOKENIZER}: only fast tokenizers are read")
     _check_weights(folder)
 
 
-def fingerprint(folder: Path) -> str:
+def fingerprint(folder: Path, *, kind: ModelKind = ENCODER) -> str:
     """Sha256 of all that decides a model's answers: weights, configuration, tokenizer.
 
     Equal folders have equal fingerprints wherever they stand.
     """
     digest = hashlib.sha256()
-    files = [*weight_files(folder), *(folder / name for name in (CONFIG, TOKENIZER))]
-    for path in sorted(files):
+    beside = [folder / name for name in kind.deciding if (folder / name).is_file()]
+    for path in sorted([*weight_files(folder), *beside]):
         digest.update(f"{path.name} {sha256_of(path)}\n".encode())
     return digest.hexdigest()
 
@@ -97,9 +91,9 @@ def fingerprint(folder: Path) -> str:
 def weight_files(folder: Path) -> list[Path]:
     """The safetensors files that hold the weights, in order of name."""
     index = folder / SHARD_INDEX
-    if not (folder / "model.safetensors").is_file() and index.is_file():
+    if not (folder / WEIGHTS).is_file() and index.is_file():
         return [folder / name for name in sorted(set(_weight_map(folder).values()))]
-    return [folder / "model.safetensors"]
+    return [folder / WEIGHTS]
 
 
 def sha256_of(path: Path) -> str:
@@ -146,32 +140,42 @@ def _check_links(folder: Path, *, root: Path) -> None:
 
 
 def _check_code_keys(folder: Path, name: str) -> None:
-    found = _CODE_KEYS.intersection(_keys(read_config(folder, name)))
-    if found:
-        raise ModelNotAllowed(
-            f"{name} of {folder.name} asks for code of its own ({', '.join(sorted(found))})"
-        )
+    for key, value in _entries(read_config(folder, name)):
+        is_fetched = _IMPLEMENTATION in key and "/" in json.dumps(value)
+        if key in _CODE_KEYS or is_fetched:
+            raise ModelNotAllowed(f"{name} of {folder.name} asks for code of its own ({key})")
 
 
-def _keys(value: object) -> Iterator[str]:
-    """Every key of a JSON value, at any depth, without recursion."""
+def _entries(value: object) -> Iterator[tuple[str, object]]:
+    """Every key of a JSON value with its value, at any depth, without recursion."""
     waiting = [value]
     while waiting:
         current = waiting.pop()
         if isinstance(current, dict):
-            yield from current
+            yield from current.items()
             waiting.extend(current.values())
         elif isinstance(current, list):
             waiting.extend(current)
 
 
-def _check_family(folder: Path) -> None:
+def _check_family(folder: Path, kind: ModelKind) -> None:
     family = read_config(folder).get("model_type")
-    if family not in ENCODER_FAMILIES:
+    if family not in kind.families:
         raise ModelNotAllowed(
-            f"{folder.name} is a {family!r} model; students are text encoders: "
-            f"{', '.join(sorted(ENCODER_FAMILIES))}"
+            f"{folder.name} is a {family!r} model; allowed here are only {kind.what}: "
+            f"{', '.join(sorted(kind.families))}"
         )
+
+
+def _check_weight_keys(folder: Path) -> None:
+    found = _WEIGHT_KEYS.intersection(key for key, _ in _entries(read_config(folder)))
+    if found:
+        raise ModelNotAllowed(
+            f"{CONFIG} of {folder.name} asks for other weights than plain safetensors "
+            f"({', '.join(sorted(found))})"
+        )
+    if (folder / _ADAPTER).exists():
+        raise ModelNotAllowed(f"{folder.name} has an {_ADAPTER}: it asks for another model")
 
 
 def _weight_map(folder: Path) -> dict[str, str]:

@@ -8,6 +8,7 @@ STATUS_OF_CODE = {
     "deadline-exceeded": 504,
     "export-mismatch": 500,
     "distillation-failed": 500,
+    "teacher-out-of-memory": 500,
     "teacher-unavailable": 503,
 }
 UNPROCESSABLE = 422

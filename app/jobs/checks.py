@@ -20,6 +20,7 @@ from llkd.specs import (
     Candidate,
     EnsembleTeacher,
     FewShotTeacher,
+    HuggingFaceTeacher,
     ProvidedTeacher,
     SingleStudent,
     SingleTeacher,
@@ -79,7 +80,7 @@ def check_models(body: JobCreate, source: ModelSource) -> None:
         for place, student in enumerate(students_of(body.student))
     ]
     for pointer, teacher in _teachers(body):
-        if isinstance(teacher, FewShotTeacher | ZeroShotTeacher):
+        if isinstance(teacher, FewShotTeacher | HuggingFaceTeacher | ZeroShotTeacher):
             named.append((f"{pointer}/model", *_model(teacher)))
     if getattr(body.selection, "labeling", None) == "lazy":
         named.append(("/selection/labeling", OFFLINE_MODEL, None))
@@ -133,7 +134,9 @@ def _teachers(body: JobCreate) -> list[tuple[str, SingleTeacher]]:
     ]
 
 
-def _model(named: SingleStudent | FewShotTeacher | ZeroShotTeacher) -> tuple[str, str | None]:
+def _model(
+    named: SingleStudent | FewShotTeacher | HuggingFaceTeacher | ZeroShotTeacher,
+) -> tuple[str, str | None]:
     return named.model, named.revision
 
 

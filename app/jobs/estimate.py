@@ -30,6 +30,7 @@ from llkd.content_free import CONTENT_FREE_TEXTS, wants_content_free
 from llkd.specs import (
     Candidate,
     ClassConfidenceSelection,
+    HuggingFaceTeacher,
     OpenAITeacher,
     ProvidedTeacher,
     RandomSelection,
@@ -177,7 +178,7 @@ def _tokens(body: JobCreate, *, calls: int, size: int) -> Range:
 
 def _prompt_bytes(body: JobCreate, teacher: SingleTeacher) -> int:
     """Bytes of what a language model is told before each text; other teachers are told nothing."""
-    if not isinstance(teacher, OpenAITeacher):
+    if not isinstance(teacher, HuggingFaceTeacher | OpenAITeacher):
         return 0
     told = [body.instruction]
     for label in body.labels:
@@ -230,13 +231,14 @@ def _expected_share(selection: SingleSelection) -> float:
 def _alike(session: Session, tenant: TenantId, body: JobCreate) -> list[JobRow]:
     """Finished jobs whose student and teacher are of the same make."""
     wanted = _makes(body.student.model_dump())
+    wanted_teacher = _teacher_make(body.teacher.model_dump())
     page = JobRepository(session).page(tenant, limit=FINISHED_JOBS, state=JobState.SUCCEEDED)
     return [
         row
         for row in page.rows
         if row.purpose == Purpose.DISTILL
         and _makes(row.spec["student"]) == wanted
-        and row.spec["teacher"]["kind"] == body.teacher.kind
+        and _teacher_make(row.spec["teacher"]) == wanted_teacher
     ]
 
 
@@ -247,6 +249,11 @@ def _makes(student: dict[str, Any]) -> list[tuple[str, str]]:
         (each.get("kind", "encoder"), each["model"])
         for each in student.get("candidates", [student])
     ]
+
+
+def _teacher_make(teacher: dict[str, Any]) -> tuple[str, str | None]:
+    """Who teaches, by kind and model: language models differ in speed a hundredfold."""
+    return teacher["kind"], teacher.get("model")
 
 
 def _seconds(finished: Sequence[JobRow], rows: int) -> Seconds | None:

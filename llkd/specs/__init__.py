@@ -31,6 +31,7 @@ from llkd.specs.students import (
 from llkd.specs.teachers import (
     EnsembleTeacher,
     FewShotTeacher,
+    HuggingFaceTeacher,
     LocalTeacher,
     OpenAITeacher,
     ProvidedTeacher,
@@ -56,6 +57,7 @@ __all__ = [
     "EnsembleTeacher",
     "FewShotTeacher",
     "FreeMatchSelection",
+    "HuggingFaceTeacher",
     "Label",
     "LlkdSelection",
     "LocalTeacher",

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from llkd.specs.base import OFFLINE_MODEL, ModelName, Revision, Spec
@@ -64,6 +64,38 @@ class ZeroShotTeacher(Spec):
         if self.hypothesis.count("{}") != 1:
             raise ValueError("the hypothesis needs exactly one {}")
         return self
+
+
+class HuggingFaceTeacher(Spec):
+    """A local causal language model that is asked for the exact probability of every label.
+    Its own chat template is used where it has one."""
+
+    kind: Literal["huggingface"] = "huggingface"
+    model: Annotated[
+        str,
+        StringConstraints(min_length=1, max_length=200),
+        Field(
+            description="A Hugging Face id `owner/name`, or `local/NAME`: a folder below "
+            "LLKD_MODELS_DIR. Safetensors only; no remote code.",
+            examples=["local/qwen2.5-1.5b-instruct"],
+        ),
+    ]
+    revision: Revision = None
+    examples_per_label: ExamplesPerLabel = 4
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        default="auto",
+        description="In which numbers it computes; `auto`: bfloat16 on a GPU or CPU that has units "
+        "for it, which moves probabilities by one or two hundredths.",
+    )
+
+    @field_validator("model")
+    @classmethod
+    def _can_write(cls, model: str) -> str:
+        if model == OFFLINE_MODEL:
+            raise PydanticCustomError(
+                "no-causal-lm", "the model {model} writes no text", {"model": model}
+            )
+        return model
 
 
 class TokenPrices(Spec):
@@ -136,12 +168,9 @@ class OpenAITeacher(Spec):
         return self
 
 
-LocalTeacher = FewShotTeacher | ProvidedTeacher | ZeroShotTeacher
+LocalTeacher = FewShotTeacher | HuggingFaceTeacher | ProvidedTeacher | ZeroShotTeacher
 
-SingleTeacher = Annotated[
-    FewShotTeacher | ProvidedTeacher | ZeroShotTeacher | OpenAITeacher,
-    Field(discriminator="kind"),
-]
+SingleTeacher = Annotated[LocalTeacher | OpenAITeacher, Field(discriminator="kind")]
 
 
 class EnsembleTeacher(Spec):
@@ -164,14 +193,11 @@ class EnsembleTeacher(Spec):
     )
 
 
-TeacherSpec = Annotated[
-    FewShotTeacher | ProvidedTeacher | ZeroShotTeacher | OpenAITeacher | EnsembleTeacher,
-    Field(discriminator="kind"),
-]
+TeacherSpec = Annotated[LocalTeacher | OpenAITeacher | EnsembleTeacher, Field(discriminator="kind")]
 
 
 def members_of(
-    teacher: FewShotTeacher | ProvidedTeacher | ZeroShotTeacher | OpenAITeacher | EnsembleTeacher,
-) -> tuple[FewShotTeacher | ProvidedTeacher | ZeroShotTeacher | OpenAITeacher, ...]:
+    teacher: LocalTeacher | OpenAITeacher | EnsembleTeacher,
+) -> tuple[LocalTeacher | OpenAITeacher, ...]:
     """The teachers that are asked: the only one, or those of an ensemble."""
     return teacher.teachers if isinstance(teacher, EnsembleTeacher) else (teacher,)

@@ -8,12 +8,12 @@ import torch
 from llkd.base_models import ModelSource, locate
 from llkd.errors import DeviceUnavailable, ModelNotAllowed
 from llkd.model_folder import token_limit
+from llkd.precision import choose_precision
 from llkd.specs import SingleStudent, StaticSpec, TrainingSpec
 from llkd.students.base import Student
 from llkd.students.encoder import EncoderClassifier
 from llkd.students.network import Network
 from llkd.students.network_student import NetworkStudent
-from llkd.students.precision import choose_precision
 from llkd.students.static import StaticClassifier
 from llkd.tokens import TextReader
 

@@ -5,7 +5,14 @@ from pathlib import Path
 from typing import assert_never
 
 from llkd.base_models import ModelSource, fingerprint, locate
-from llkd.specs import FewShotTeacher, Label, LocalTeacher, ProvidedTeacher, ZeroShotTeacher
+from llkd.specs import (
+    FewShotTeacher,
+    HuggingFaceTeacher,
+    Label,
+    LocalTeacher,
+    ProvidedTeacher,
+    ZeroShotTeacher,
+)
 from llkd.teachers.base import Teacher
 from llkd.teachers.few_shot import Embedder, FewShotClassifier
 from llkd.teachers.provided import ProvidedAnswers
@@ -13,8 +20,12 @@ from llkd.teachers.zero_shot import make_zero_shot
 from llkd.types import ConfidenceSource
 
 
-def build_teacher(spec: LocalTeacher, *, labels: Sequence[Label], source: ModelSource) -> Teacher:
+def build_teacher(
+    spec: LocalTeacher, *, labels: Sequence[Label], source: ModelSource, instruction: str = ""
+) -> Teacher:
     """Build a teacher that works on this host; it loads what it needs when first asked.
+
+    `instruction` says what the task is about, to those that read instructions.
 
     Raises:
         ModelNotAllowed: the teacher's base model cannot be loaded safely.
@@ -30,6 +41,11 @@ def build_teacher(spec: LocalTeacher, *, labels: Sequence[Label], source: ModelS
             )
         case ZeroShotTeacher():
             return make_zero_shot(spec, labels, source=source)
+        case HuggingFaceTeacher():
+            # Imported here: which numbers it computes in is asked of torch.
+            from llkd.teachers.causal_lm.making import make_causal_lm
+
+            return make_causal_lm(spec, labels, instruction=instruction, source=source)
         case ProvidedTeacher():
             return ProvidedAnswers(labels, source=ConfidenceSource(spec.confidence))
         case _:

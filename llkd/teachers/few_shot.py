@@ -10,6 +10,7 @@ import numpy as np
 
 from llkd.specs import Label
 from llkd.teachers.linear_head import LabelledVectors, LinearHead, fit_head
+from llkd.teachers.readable import is_readable
 from llkd.types import (
     AnswerStatus,
     ConfidenceSource,
@@ -121,8 +122,3 @@ def _answered(probabilities: FloatArray) -> TeacherAnswer:
         confidence=float(probabilities[label]),
         confidence_source=ConfidenceSource.CALIBRATED,
     )
-
-
-def is_readable(text: str) -> bool:
-    """Whether the text can be encoded: half a surrogate pair cannot."""
-    return not any("\ud800" <= character <= "\udfff" for character in text)

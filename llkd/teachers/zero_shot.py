@@ -11,7 +11,8 @@ from llkd.base_models import ModelSource, fingerprint, locate
 from llkd.calibration import softmax
 from llkd.specs import Label
 from llkd.specs.teachers import ZeroShotTeacher
-from llkd.teachers.few_shot import Embedder, describe, is_readable
+from llkd.teachers.few_shot import Embedder, describe
+from llkd.teachers.readable import is_readable
 from llkd.teachers.zero_shot_model import Inference, read_inference
 from llkd.types import AnswerStatus, ConfidenceSource, FloatArray, Question, TeacherAnswer
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from llkd.base_models import ModelSource
+from llkd.precision import Precision
 from llkd.specs import EncoderSpec, StaticSpec, TrainingSpec
 from llkd.students.factory import build_student
 from llkd.students.network_student import NetworkStudent
-from llkd.students.precision import Precision
 from tests.llkd.tiny_bert import make_pool, write_tiny_bert
 
 TINY = "local/tiny"

@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,9 @@ from llkd import base_models
 from llkd.base_models import ModelSource, check_name, fingerprint, locate
 from llkd.errors import ModelNotAllowed
 from llkd.model_folder import token_limit
+from llkd.model_kinds import CAUSAL_LM, ENCODER, ModelKind
 from tests.llkd.tiny_bert import write_tiny_bert
+from tests.llkd.tiny_lm import write_tiny_lm
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -20,8 +23,9 @@ def folder(tmp_path: Path) -> Path:
     return write_tiny_bert(tmp_path / "models" / "mine")
 
 
-def locate_mine(folder: Path) -> Path:
-    return locate("local/mine", revision=None, source=ModelSource(models_dir=folder.parent))
+def locate_mine(folder: Path, *, kind: ModelKind = ENCODER) -> Path:
+    source = ModelSource(models_dir=folder.parent)
+    return locate("local/mine", revision=None, source=source, kind=kind)
 
 
 def change_config(folder: Path, name: str = "config.json", **changes: object) -> None:
@@ -143,6 +147,8 @@ class TestLocateLocal:
             {"trust_remote_code": False},
             {"text_config": {"deep": [{"auto_map": {}}]}},
             {"text_config": {"trust_remote_code": True}},
+            {"attn_implementation": "owner/kernel"},
+            {"text_config": {"_attn_implementation_internal": {"": "owner/kernel:name"}}},
         ],
         ids=repr,
     )
@@ -152,6 +158,23 @@ class TestLocateLocal:
     ) -> None:
         change_config(folder, name, **changes)
         with pytest.raises(ModelNotAllowed, match="code of its own"):
+            locate_mine(folder)
+
+    @pytest.mark.parametrize(
+        "changes",
+        [{"quantization_config": {}}, {"text_config": {"transformers_weights": "other.bin"}}],
+        ids=repr,
+    )
+    def test_a_configuration_that_asks_for_other_weights_is_refused(
+        self, folder: Path, changes: dict[str, Any]
+    ) -> None:
+        change_config(folder, **changes)
+        with pytest.raises(ModelNotAllowed, match="other weights"):
+            locate_mine(folder)
+
+    def test_an_adapter_that_would_load_another_model_is_refused(self, folder: Path) -> None:
+        (folder / "adapter_config.json").write_text('{"base_model_name_or_path": "owner/name"}')
+        with pytest.raises(ModelNotAllowed, match="another model"):
             locate_mine(folder)
 
     @pytest.mark.parametrize("family", ["llama", "t5", "vit", "", None])
@@ -212,6 +235,40 @@ class TestLocateLocal:
         shard(folder, {"a": "model-1-of-1.safetensors", "b": "model-2-of-2.safetensors"})
         with pytest.raises(ModelNotAllowed, match="model-2-of-2"):
             locate_mine(folder)
+
+
+class TestLocateCausalLM:
+    @pytest.fixture
+    def writer(self, tmp_path: Path) -> Path:
+        return write_tiny_lm(tmp_path / "models" / "mine")
+
+    def test_a_safe_folder_is_found(self, writer: Path) -> None:
+        assert locate_mine(writer, kind=CAUSAL_LM) == writer
+
+    def test_shards_that_are_all_there_are_fine(self, tmp_path: Path) -> None:
+        writer = write_tiny_lm(tmp_path / "models" / "mine", max_shard_size="20KB")
+        assert not (writer / "model.safetensors").exists()
+        assert locate_mine(writer, kind=CAUSAL_LM) == writer
+
+    def test_an_encoder_is_no_causal_lm(self, folder: Path) -> None:
+        with pytest.raises(ModelNotAllowed, match="causal language models"):
+            locate_mine(folder, kind=CAUSAL_LM)
+
+    def test_no_causal_lm_is_an_encoder(self, writer: Path) -> None:
+        with pytest.raises(ModelNotAllowed, match="text encoders"):
+            locate_mine(writer)
+
+    def test_one_that_would_generate_by_code_of_its_own_is_refused(self, writer: Path) -> None:
+        change_config(writer, "generation_config.json", trust_remote_code=True)
+        with pytest.raises(ModelNotAllowed, match="code of its own"):
+            locate_mine(writer, kind=CAUSAL_LM)
+
+    @pytest.mark.parametrize("name", ["tokenizer_config.json", "chat_template.jinja"])
+    def test_what_frames_a_chat_is_part_of_its_fingerprint(self, writer: Path, name: str) -> None:
+        before = fingerprint(writer, kind=CAUSAL_LM)
+        with (writer / name).open("ab") as opened:
+            opened.write(b" ")
+        assert fingerprint(writer, kind=CAUSAL_LM) != before
 
 
 class TestLocateHub:

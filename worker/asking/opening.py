@@ -63,6 +63,7 @@ def _local_desk(job: Job, spec: LocalTeacher, purse: Purse) -> LocalDesk:
     teacher = build_teacher(
         spec,
         labels=job.spec.labels,
+        instruction=job.spec.instruction,
         source=ModelSource(job.models_dir, job.assignment.allowed_models),
     )
     store = _store(

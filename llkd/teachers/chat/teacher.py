@@ -16,6 +16,7 @@ from llkd.teachers.chat.rungs.base import MALFORMED, Rung
 from llkd.teachers.chat.rungs.logprobs import TokenLogprobs, TopLogprobs
 from llkd.teachers.chat.rungs.text import PlainText
 from llkd.teachers.chat.task import ChatTask
+from llkd.teachers.readable import is_readable
 from llkd.types import AnswerStatus, Question, TeacherAnswer
 
 # A malformed answer is asked for this often again, at a temperature of 1. That is no less
@@ -87,7 +88,7 @@ class ChatTeacher:
         Three UTF-8 bytes count as a token, which is too many rather than too few for most
         languages; see `BYTES_PER_TOKEN`. Votes count as if each were a request of its own.
         """
-        if not _is_readable(question.text):
+        if not is_readable(question.text):
             return 0
         told = estimate_tokens(self._prompt.messages(question.text))
         return told * self._rung.answers + self.max_output_tokens
@@ -101,7 +102,7 @@ class ChatTeacher:
 
         Whatever the call raises, such as a server that no longer answers anyone, is raised.
         """
-        if not _is_readable(question.text):
+        if not is_readable(question.text):
             return MALFORMED
         exchange = Exchange(self._call, self._model, self._dialect)
         answer = await self._answer(exchange, question.text)
@@ -174,8 +175,3 @@ async def _drawn(
 def _failed(failure: Failure) -> TeacherAnswer:
     is_about_text = failure.kind == "bad_request"
     return TeacherAnswer(status_of(failure.body) if is_about_text else AnswerStatus.FAILED)
-
-
-def _is_readable(text: str) -> bool:
-    """Whether the text can be encoded: half a surrogate pair cannot."""
-    return not any("\ud800" <= character <= "\udfff" for character in text)

@@ -82,6 +82,32 @@ BODIES: list[tuple[dict[str, Any], str, str]] = [
         "/student/target/p95_ms",
     ),
     ({"teacher": {"kind": "few_shot", "model": ".."}}, "model-not-allowed", "/teacher/model"),
+    ({"teacher": {"kind": "huggingface"}}, "validation-error", "/teacher/model"),
+    (
+        {"teacher": {"kind": "huggingface", "model": "minilm"}},
+        "validation-error",
+        "/teacher/model",
+    ),
+    (
+        {"teacher": {"kind": "huggingface", "model": "owner/name"}},
+        "model-not-allowed",
+        "/teacher/model",
+    ),
+    (
+        {"teacher": {"kind": "huggingface", "model": "local/../x"}},
+        "model-not-allowed",
+        "/teacher/model",
+    ),
+    (
+        {"teacher": {"kind": "huggingface", "precision": "int4", **HUB}},
+        "validation-error",
+        "/teacher/precision",
+    ),
+    (
+        {"teacher": {"kind": "huggingface", "trust_remote_code": True, **HUB}},
+        "validation-error",
+        "/teacher/trust_remote_code",
+    ),
     ({"name": "Tickets"}, "validation-error", "/name"),
     ({"name": "a/b"}, "validation-error", "/name"),
     ({"name": "a\n"}, "validation-error", "/name"),

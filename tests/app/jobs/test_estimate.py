@@ -14,6 +14,8 @@ from core.lifecycle import JobState
 from llkd.content_free import CONTENT_FREE_TEXTS
 from tests.app.jobs.parts import TEXTS, add_job, job_body, store_dataset
 
+COMMIT = {"revision": "0" * 40}
+
 
 class TestEstimate:
     def test_nothing_is_bought_and_nothing_is_queued(
@@ -78,6 +80,19 @@ class TestEstimate:
         estimate = _estimate(client, job_body(given, teacher={"kind": "provided"}))
         assert estimate["tokens"] == {"low": 0, "expected": 0, "high": 0}
 
+    def test_a_local_language_model_reads_its_prompt_and_costs_nothing(
+        self, client: TestClient, dataset_id: DatasetId
+    ) -> None:
+        writer = {"kind": "huggingface", "model": "owner/name", "revision": "0" * 40}
+        labels = [{"name": "billing", "examples": ["word " * 400] * 5}, {"name": "tech"}]
+        body = job_body(dataset_id, labels=labels, teacher=writer)
+        told = _estimate(client, body)
+        fewer = _estimate(client, body | {"teacher": writer | {"examples_per_label": 0}})
+        # Four examples of 2,000 bytes before each of 40 texts, at four bytes a token.
+        assert told["tokens"]["expected"] - fewer["tokens"]["expected"] == 40 * 4 * 2000 / 4
+        assert told["teacher_calls"]["expected"] == 40
+        assert told["cost_usd"] == {"low": 0.0, "expected": 0.0, "high": 0.0}
+
     def test_steps_follow_the_selection(self, client: TestClient, dataset_id: DatasetId) -> None:
         training: dict[str, Any] = {"epochs": 4, "batch_size": 10, "early_stopping": False}
 
@@ -121,6 +136,8 @@ class TestEstimate:
         assert told["basis"] == "2 finished jobs of 400 to 400 texts"
         other = job_body(dataset_id, student={"model": "o/n", "revision": "0" * 40})
         assert _estimate(client, other)["seconds"] is None
+        slower = job_body(dataset_id, teacher={"kind": "few_shot", "model": "o/n", **COMMIT})
+        assert _estimate(client, slower)["seconds"] is None
         static = job_body(dataset_id, student={"kind": "static"})
         assert _estimate(client, static)["seconds"] is None
 

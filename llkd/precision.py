@@ -1,4 +1,4 @@
-"""In which number format a student's matrices are multiplied."""
+"""In which number format matrices are multiplied: a student's, or a language model's."""
 
 from typing import Literal
 
@@ -10,8 +10,9 @@ Precision = Literal["auto", "float32", "bfloat16"]
 def choose_precision(wish: Precision, device: torch.device) -> torch.dtype:
     """bfloat16 on a GPU that has units for it, unless told otherwise.
 
-    Weights, their gradients and their moments stay in float32 (mixed precision). A CPU with
-    such units saved a seventh of a training's time, which is not worth its rounding.
+    A student's weights, their gradients and their moments stay in float32 (mixed precision);
+    a model that only answers is held in this format. A CPU with such units saved a seventh
+    of a training's time, which is not worth its rounding.
     """
     match wish:
         case "float32":

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from llkd.students.precision import choose_precision
+from llkd.precision import choose_precision
 from tests.llkd.conftest import MakeStudent, learn
 from tests.llkd.tiny_bert import make_pool
 
