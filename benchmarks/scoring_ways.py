@@ -1,4 +1,4 @@
-"""Four ways to ask a local language model for one of K labels."""
+"""Five ways to ask a local language model for one of K labels."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from benchmarks.scoring_task import ScoringTask
+from llkd.teachers.causal_lm.copied import CopyScorer
 from llkd.teachers.causal_lm.foretold import log_probabilities
 from llkd.teachers.causal_lm.label_trie import LabelTrie, make_trie
 from llkd.teachers.causal_lm.packing import Pack, lay_out
@@ -77,6 +78,14 @@ def batched_prompts_with_tree(task: ScoringTask) -> FloatArray:
     return np.concatenate(found)
 
 
+def copied_prefix(task: ScoringTask) -> FloatArray:
+    """[N, K] log-probabilities, as the service finds them for models whose layers forget."""
+    reader = PromptReader(task.tokenizer, task.frame)
+    scorer = CopyScorer(task.model, reader.head, _trie(task))
+    start = len(reader.head)
+    return scorer.score([reading.ids[start:] for reading in reader.read(task.texts)])
+
+
 def packed_over_kept_prefix(task: ScoringTask) -> FloatArray:
     """[N, K] log-probabilities, as the service finds them; the prefix is read here, too."""
     reader = PromptReader(task.tokenizer, task.frame)
@@ -89,9 +98,10 @@ WAYS: dict[str, Way] = {
     "whole prompt for every label": whole_prompt_a_label,
     "whole prompt, generate": generated_answer,
     "whole prompts batched, label tree": batched_prompts_with_tree,
+    "prefix kept, copied for each text": copied_prefix,
     "prefix kept, texts packed, label tree": packed_over_kept_prefix,
 }
-NAIVE, GENERATE, _, OURS = WAYS
+NAIVE, GENERATE, *_, OURS = WAYS
 
 
 def _trie(task: ScoringTask) -> LabelTrie:
