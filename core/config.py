@@ -45,7 +45,7 @@ class Settings(BaseSettings):
     max_tenant_bytes: int | None = Field(default=None, ge=MIB)
     max_queued_jobs: int = Field(default=1000, ge=1)
 
-    # Students and few-shot teachers: `minilm`, folders below models_dir, and hub ids.
+    # Students and local teachers: `minilm`, folders below models_dir, and hub ids.
     models_dir: Path | None = None
     # Empty: any public hub id. Otherwise exactly these.
     allowed_models: Annotated[tuple[str, ...], NoDecode] = ()
