@@ -1,8 +1,8 @@
 """What a local language model is asked in the benchmark: random weights, real words."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import count
+from itertools import chain
 from typing import cast
 
 import torch
@@ -26,6 +26,7 @@ from llkd.teachers.causal_lm.frame import Frame, make_frame
 from llkd.teachers.causal_lm.prompt import Prompt
 
 LABELS = 5
+INSTRUCTION = "Route the support ticket."
 VOCABULARY = 32_000
 HEAD_SIZE = 64
 # Of Llama 2: the inner layer of a block against the outer one.
@@ -88,7 +89,10 @@ def _tokenizer(seed: int) -> PreTrainedTokenizerBase:
     trainer = BpeTrainer(
         vocab_size=VOCABULARY, initial_alphabet=ByteLevel.alphabet(), show_progress=False
     )
-    tokenizer.train_from_iterator(short_texts(TOKENIZER_TEXTS, seed=seed), trainer)
+    # A language model's tokenizer knows the words of a prompt, too.
+    prompt = _prompt([()] * LABELS)
+    words = chain(short_texts(TOKENIZER_TEXTS, seed=seed), [prompt.system, prompt.user("")])
+    tokenizer.train_from_iterator(words, trainer)
     wrapped: PreTrainedTokenizerBase = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=tokenizer
     )
@@ -100,19 +104,21 @@ def _frame(
 ) -> Frame:
     """The fewest examples a label with which the prefix is long enough."""
     shown: list[list[str]] = [[] for _ in range(LABELS)]
-    intents = load_intents()[:LABELS]
-    for number in count(1):
+    while True:
         for examples in shown:
             examples.append(next(stream))
-        labels = tuple(
-            Label(name=intent.name, description=intent.description, examples=tuple(examples))
-            for intent, examples in zip(intents, shown, strict=True)
-        )
-        prompt = Prompt(labels, "Route the support ticket.", examples_per_label=number)
-        frame = make_frame(tokenizer, prompt)
+        frame = make_frame(tokenizer, _prompt(shown))
         if len(tokenizer(frame.prefix).input_ids) >= prefix_tokens:
             return frame
-    raise AssertionError("examples never end")
+
+
+def _prompt(shown: Sequence[Sequence[str]]) -> Prompt:
+    """A task with these examples of each label."""
+    labels = tuple(
+        Label(name=intent.name, description=intent.description, examples=tuple(examples))
+        for intent, examples in zip(load_intents()[:LABELS], shown, strict=True)
+    )
+    return Prompt(labels, INSTRUCTION, examples_per_label=len(shown[0]))
 
 
 def _text(tokenizer: PreTrainedTokenizerBase, stream: Iterator[str], *, tokens: int) -> str:
