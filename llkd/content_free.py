@@ -1,6 +1,6 @@
 """Which texts that say nothing is a teacher asked about, and when?"""
 
-from llkd.specs import DistillationSpec, OpenAITeacher
+from llkd.specs import DistillationSpec, HuggingFaceTeacher, OpenAITeacher
 
 # What a text is replaced by to see which label a model gives to nothing. A chat teacher's
 # codes depend on the text: whatever the labels, these four are asked with as many different
@@ -18,5 +18,5 @@ def wants_content_free(spec: DistillationSpec, *, gold_fits: bool) -> bool:
         gold_fits: whether gold is enough for a calibration that asks nothing.
     """
     if spec.calibration == "auto":
-        return not gold_fits and isinstance(spec.teacher, OpenAITeacher)
+        return not gold_fits and isinstance(spec.teacher, OpenAITeacher | HuggingFaceTeacher)
     return spec.calibration == "contextual"

@@ -84,8 +84,8 @@ class HuggingFaceTeacher(Spec):
     examples_per_label: ExamplesPerLabel = 4
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         default="auto",
-        description="In which numbers it computes; `auto`: bfloat16 on a GPU or CPU that has units "
-        "for it, which moves probabilities by one or two hundredths.",
+        description="In which numbers it computes; `auto`: bfloat16 on a GPU that has units for it,"
+        " which moves probabilities by one or two hundredths.",
     )
 
     @field_validator("model")

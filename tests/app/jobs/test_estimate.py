@@ -88,9 +88,10 @@ class TestEstimate:
         body = job_body(dataset_id, labels=labels, teacher=writer)
         told = _estimate(client, body)
         fewer = _estimate(client, body | {"teacher": writer | {"examples_per_label": 0}})
-        # Four examples of 2,000 bytes before each of 40 texts, at four bytes a token.
-        assert told["tokens"]["expected"] - fewer["tokens"]["expected"] == 40 * 4 * 2000 / 4
-        assert told["teacher_calls"]["expected"] == 40
+        # 40 texts, and the four that say nothing. Four examples of 2,000 bytes before each of
+        # them, at four bytes a token.
+        assert told["teacher_calls"]["expected"] == 44
+        assert told["tokens"]["expected"] - fewer["tokens"]["expected"] == 44 * 4 * 2000 / 4
         assert told["cost_usd"] == {"low": 0.0, "expected": 0.0, "high": 0.0}
 
     def test_steps_follow_the_selection(self, client: TestClient, dataset_id: DatasetId) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from core.db.session import Database
 from core.db.tables import TeacherAnswerRow
+from llkd.content_free import CONTENT_FREE_TEXTS
 from llkd.errors import ModelNotAllowed
 from tests.llkd.tiny_bert import write_tiny_bert
 from tests.llkd.tiny_lm import CONTEXT, write_tiny_lm
@@ -33,13 +34,21 @@ def workshop(database: Database, tmp_path: Path, writers: Path) -> Workshop:
     return Workshop(database, tmp_path / "var", writers)
 
 
-def claim(workshop: Workshop, *, model: str = "local/lm", long: int = 0, **given: Any) -> Job:
+def claim(
+    workshop: Workshop,
+    *,
+    model: str = "local/lm",
+    long: int = 0,
+    calibration: str = "none",
+    **given: Any,
+) -> Job:
     rows = make_rows(ROWS, gold=0)
     for row in rows[:long]:
         row["text"] += " refund" * CONTEXT
     teacher = {"kind": "huggingface", "model": model, "examples_per_label": 0}
     dataset = add_dataset(workshop.database, workshop.data_dir, rows)
-    add_distillation(workshop.database, dataset, spec=make_spec(teacher=teacher), **given)
+    spec = make_spec(teacher=teacher, calibration=calibration)
+    add_distillation(workshop.database, dataset, spec=spec, **given)
     return workshop.claim()
 
 
@@ -75,6 +84,13 @@ class TestAJob:
     def test_counts_what_the_model_cannot_read(self, workshop: Workshop) -> None:
         counts = label(claim(workshop, long=2), {})["counts"]
         assert (counts["too_long"], counts["answered"]) == (2, ROWS - 2)
+
+    def test_is_told_apart_from_what_the_model_likes_anyway(self, workshop: Workshop) -> None:
+        output = label(claim(workshop, calibration="auto"), {})
+        assert output["counts"]["asked"] == ROWS
+        assert output["calibration"]["method"] == "contextual"
+        with workshop.database.read() as session:
+            assert session.query(TeacherAnswerRow).count() == ROWS + len(CONTENT_FREE_TEXTS)
 
     def test_with_a_model_that_writes_nothing_fails(self, workshop: Workshop) -> None:
         with pytest.raises(ModelNotAllowed, match="causal language models"):
