@@ -174,6 +174,38 @@ class TestTheCap:
         with workshop.database.read() as session:
             assert session.query(JobEventRow).filter_by(type="budget.reached").count() == 1
 
+    def test_four_fifths_of_it_are_told_once_with_what_is_spent(
+        self, workshop: Workshop, teacher: ScriptedTeacher
+    ) -> None:
+        add_job(workshop, make_rows(100, gold=0), cap_calls=80)
+        label(workshop.claim(), {})
+        with workshop.database.read() as session:
+            (warning,) = session.query(JobEventRow).filter_by(type="budget.warning").all()
+        assert warning.data == {
+            "spent_usd": 0.0,
+            "max_usd": None,
+            "teacher_calls": 64,
+            "max_teacher_calls": 80,
+        }
+
+    def test_a_later_attempt_tells_neither_again(
+        self, workshop: Workshop, teacher: ScriptedTeacher
+    ) -> None:
+        add_job(workshop, make_rows(100, gold=0), cap_calls=80)
+        job = workshop.claim()
+        label(job, {})
+        workshop.give_back(job)
+        label(workshop.claim(), {})
+        with workshop.database.read() as session:
+            told = Counter(event.type for event in session.query(JobEventRow))
+        assert (told["budget.warning"], told["budget.reached"]) == (1, 1)
+
+    def test_less_of_it_is_no_warning(self, workshop: Workshop, teacher: ScriptedTeacher) -> None:
+        add_job(workshop, make_rows(100, gold=0), cap_calls=126)
+        label(workshop.claim(), {})
+        with workshop.database.read() as session:
+            assert session.query(JobEventRow).filter_by(type="budget.warning").count() == 0
+
     def test_answers_that_are_there_cost_nothing(
         self, workshop: Workshop, teacher: ScriptedTeacher
     ) -> None:

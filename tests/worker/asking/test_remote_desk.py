@@ -192,6 +192,14 @@ class TestTheBudget:
         assert cap - MOST < spent <= cap
         assert here.desk.budget_reached
 
+    def test_in_money_is_told_when_four_fifths_are_spent(self, office):
+        here = office(cap_micros=1000)
+        here.ask(texts(300))
+        with here.database.read() as session:
+            (warning,) = session.query(JobEventRow).filter_by(type="budget.warning").all()
+        assert warning.data["max_usd"] == 0.001
+        assert 0.0008 <= warning.data["spent_usd"] < 0.001
+
     def test_holds_in_a_hundred_of_a_hundred_runs(self, office, record_property):
         cap = 10 * MOST
         passed = 0
