@@ -88,7 +88,9 @@ class BudgetSpec(Spec):
         default=86_400,
         ge=1,
         le=30 * 86_400,
-        description="Time from the first start to the end, waiting after a crash included.",
+        description="Time from the first start to the end, all waiting included. When three "
+        "quarters of it have passed, no more texts are put to the teacher, and the job learns "
+        "from what it has. When all of it has passed, an unfinished job fails.",
         examples=[7200],
     )
 
@@ -267,7 +269,9 @@ class JobRead(Told):
     )
     model_id: str | None = Field(description="Once it succeeded.", examples=[EXAMPLE_MODEL])
     stop_reason: StopReason | None = Field(
-        description="Why training ended.", examples=["early_stopping"]
+        description="Why training ended. `budget`, `time`: a cap on calls or money, or the time "
+        "for labelling, had texts left out.",
+        examples=["early_stopping"],
     )
     error: dict[str, Any] | None = Field(
         description="Of a failed job: a problem document.",

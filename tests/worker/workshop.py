@@ -15,6 +15,7 @@ from llkd.specs import DistillationSpec
 from worker.book import JobBook
 from worker.faults import FaultPoints
 from worker.job import Job, load_rows
+from worker.labelling_time import LabellingTime
 from worker.progress import Progress
 from worker.protocol import Assignment, CheckpointSaved, Json, Message
 from worker.stop_request import StopRequest
@@ -70,6 +71,7 @@ class Workshop:
             stop=StopRequest(),
             tell=self.told.append,
             faults=FaultPoints(environment, attempt=row.attempt),
+            labelling_time=LabellingTime.of(rows.job, now=rows.now),
         )
 
     def give_back(self, job: Job) -> None:

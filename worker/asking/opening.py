@@ -6,6 +6,7 @@ from pydantic import SecretStr
 
 from core.egress.allow_list import AllowList
 from core.errors import ServiceError
+from core.lifecycle import StopReason
 from llkd.base_models import ModelSource
 from llkd.errors import LlkdError
 from llkd.specs import (
@@ -24,6 +25,7 @@ from worker.asking.local_desk import LocalDesk
 from worker.asking.purse import Purse
 from worker.asking.remote_desk import RemoteDesk
 from worker.asking.store import AnswerStore
+from worker.enough import too_few_labels
 from worker.job import Job
 from worker.protocol import Json
 
@@ -44,6 +46,7 @@ def open_desk(job: Job) -> Desk:
         ModelNotAllowed: a teacher's base model cannot be loaded safely.
         TeacherNotAllowed, RungUnavailable: a server may not be asked, or not as was asked for.
         Park: a server cannot be asked for a while.
+        TooFewLabels: the time for labelling was over before a server could be asked at all.
     """
     purse = Purse(job.database, tenant_id=job.tenant_id, claim=job.assignment.claim)
     spec = job.spec.teacher
@@ -71,7 +74,7 @@ def _local_desk(job: Job, spec: LocalTeacher, purse: Purse) -> LocalDesk:
         model=teacher.model,
         reads_provided=isinstance(spec, ProvidedTeacher),
     )
-    return LocalDesk(teacher, store=store, purse=purse)
+    return LocalDesk(teacher, store=store, purse=purse, labelling_time=job.labelling_time)
 
 
 def _remote_desk(job: Job, spec: OpenAITeacher, purse: Purse) -> RemoteDesk:
@@ -79,6 +82,9 @@ def _remote_desk(job: Job, spec: OpenAITeacher, purse: Purse) -> RemoteDesk:
     key = job.assignment.teacher_keys.get(spec.teacher_id or "")
     name = f"{spec.base_url} {spec.model}"
     probed = job.row.progress_detail.get(PROBED, {})
+    if name not in probed and job.labelling_time.is_over:
+        # Whoever was never probed was never asked, and is not to be any more.
+        raise too_few_labels(StopReason.TIME, labelled=0)
     runner = asyncio.Runner()
     try:
         teacher = _connected(job, spec, task, runner, key=key, known=probed.get(name))
@@ -92,6 +98,7 @@ def _remote_desk(job: Job, spec: OpenAITeacher, purse: Purse) -> RemoteDesk:
         store=store,
         purse=purse,
         runner=runner,
+        labelling_time=job.labelling_time,
         is_stopping=lambda: job.stop.requested,
     )
 

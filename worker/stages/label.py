@@ -9,13 +9,15 @@ from core.dataset_files import ROW_GROUP, count_rows, iter_batches
 from core.db.repositories.stages import StageRepository
 from core.ids import JobId
 from core.label_files import UNASKED, LabelEntry, Role, write_labels
-from core.lifecycle import EventType, Purpose, Stage
+from core.lifecycle import EventType, Purpose, Stage, why_cut_short
 from llkd.types import ProvidedAnswer, Question
 from worker.asking.desk import Asked
 from worker.asking.opening import open_desk
 from worker.buying import Bought, buy_answers, buy_by_lot
+from worker.calling.breaker import Park
 from worker.confidence import make_passport
 from worker.durability import durably
+from worker.enough import check_enough
 from worker.job import Job
 from worker.pool import load_pool
 from worker.prior import correct_labels
@@ -34,6 +36,8 @@ def label(job: Job, _: Mapping[Stage, Json]) -> Json:
 
     Raises:
         TeacherUnusable: it fails on too many texts.
+        TooFewLabels: the budget or the time did not reach for as many as training needs.
+        Park: a server cannot be asked for a while.
     """
     if job.row.from_job_id is not None:
         output = _answers_of(job, job.row.from_job_id)
@@ -41,9 +45,15 @@ def label(job: Job, _: Mapping[Stage, Json]) -> Json:
         labelling = Labelling(job)
         try:
             output = labelling.run()
+        except Park as park:
+            # Back in time to learn from what there is.
+            park.after_s = min(park.after_s, job.labelling_time.seconds_left)
+            raise
         finally:
             labelling.close()
-    return output | make_passport(job, load_pool(job, {Stage.LABEL: output}))
+    pool = load_pool(job, {Stage.LABEL: output})
+    check_enough(pool, why_cut_short(output))
+    return output | make_passport(job, pool)
 
 
 def _answers_of(job: Job, earlier: JobId) -> Json:
@@ -55,7 +65,7 @@ def _answers_of(job: Job, earlier: JobId) -> Json:
     job.progress.advance(output["rows"], rows=output["rows"], teacher=counts)
     # This job's passport is made anew: it may ask for another confidence.
     answers = {key: value for key, value in output.items() if key not in PASSPORT}
-    return {**answers, "counts": counts, "budget_reached": False}
+    return {**answers, "counts": counts, "cut_short": None}
 
 
 class Labelling:
@@ -82,7 +92,8 @@ class Labelling:
         pool_rows = count_rows(self._rows)
         other = self._evaluation_rows
         cap = job.row.cap_calls
-        is_short = cap is not None and cap < pool_rows
+        # How far money reaches is known only once it is spent.
+        is_short = job.row.cap_micros is not None or (cap is not None and cap < pool_rows)
         chooses = self._is_pilot or self._is_lazy or is_short
         passes = 2 if chooses else 1
         job.progress.expect(passes * pool_rows + (0 if other is None else count_rows(other)))
@@ -95,6 +106,8 @@ class Labelling:
         asked = None if self._is_pilot else other
         evaluation_labels = None if asked is None else self._file(asked, None)
         self._desk.tally.check_all()
+        self._tell_if_cut_short()
+        cut_short = self._desk.turned_down
         counts = self._desk.tally.counts()
         job.book.tell(EventType.TEACHER_PROGRESS, **counts)
         output = {
@@ -103,7 +116,7 @@ class Labelling:
             "rows": pool_rows,
             "counts": counts,
             "confidence_source": self._desk.tally.confidence_source.value,
-            "budget_reached": self._desk.budget_reached,
+            "cut_short": None if cut_short is None else cut_short.value,
             "buying": None if self._bought is None else self._bought.told,
         }
         by_lot = None if self._bought is None else self._bought.by_lot
@@ -195,12 +208,18 @@ class Labelling:
         counts = tally.counts()
         rows = done if self._bought is None else tally.asked
         job.progress.advance(done, rows=rows, teacher=counts, tokens=tally.tokens())
-        if self._desk.budget_reached:
-            job.book.tell_once(EventType.BUDGET_REACHED, **counts)
+        self._tell_if_cut_short()
         if tally.asked:
             job.book.tell_sometimes(EventType.TEACHER_PROGRESS, **counts)
         tally.check_first()
         job.stop.check()
+
+    def _tell_if_cut_short(self) -> None:
+        desk = self._desk
+        if desk.turned_down is not None:
+            self._job.book.tell_once(
+                EventType.BUDGET_REACHED, stop_reason=desk.turned_down.value, **desk.tally.counts()
+            )
 
     def _question(self, row: Row) -> Question:
         if row["teacher_label"] is None and row["teacher_probabilities"] is None:

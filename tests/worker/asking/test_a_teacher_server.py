@@ -72,7 +72,7 @@ class TestAJob:
         job = claim(workshop, chat, teacher={"prices": prices}, cap_micros=cap)
         output = label(job, {})
         row = workshop.row(job.row.id)
-        assert output["budget_reached"]
+        assert output["cut_short"] == "budget"
         assert 0 < output["counts"]["asked"] < 40
         assert cap / 2 < row.spent_micros <= cap
         assert row.held_micros == row.held_calls == 0
