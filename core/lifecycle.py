@@ -34,19 +34,23 @@ class Stage(StrEnum):
     EXPORT = "export"
     # A pilot's last part, instead of the three above.
     FORECAST = "forecast"
+    # The whole life of a report card.
+    REPORT_CARD = "report_card"
 
 
 class Purpose(StrEnum):
-    """What a job is for: a model, or a forecast of one from a few answers."""
+    """What a job is for: a model, a forecast of one from a few answers, or to judge a teacher."""
 
     DISTILL = "distill"
     PILOT = "pilot"
+    REPORT_CARD = "report_card"
 
 
 # The stages of a job's life, in order.
 LIVES = {
     Purpose.DISTILL: (Stage.LABEL, Stage.TRAIN, Stage.EVALUATE, Stage.EXPORT),
     Purpose.PILOT: (Stage.LABEL, Stage.FORECAST),
+    Purpose.REPORT_CARD: (Stage.REPORT_CARD,),
 }
 
 

@@ -1,11 +1,13 @@
 """How long a job may ask its teacher: a part of its wall time, the rest is for learning."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Self
 
 from core.db.tables import JobRow
+from worker.calling.breaker import Park
 
 # Learning, measuring and exporting take most of a usual job, but a job that runs into its wall
 # time is one whose teacher is slow.
@@ -39,6 +41,15 @@ class LabellingTime:
     def seconds_left(self) -> float:
         """At least 0."""
         return max(0.0, self._ends_at - self._clock())
+
+    @contextmanager
+    def wakes_parked(self) -> Iterator[None]:
+        """Inside, a job that is parked comes back in time to learn from what there is."""
+        try:
+            yield
+        except Park as park:
+            park.after_s = min(park.after_s, self.seconds_left)
+            raise
 
     @property
     def is_over(self) -> bool:

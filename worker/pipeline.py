@@ -1,4 +1,5 @@
-"""A job's whole life: label, train, evaluate, export; a pilot's: label, forecast.
+"""A job's whole life: label, train, evaluate, export; a pilot's: label, forecast; a report
+card's: that alone.
 
 A stage that is stored is not run again.
 """
@@ -70,6 +71,10 @@ def _work_of(stage: Stage) -> Work:
             from worker.stages.forecast import forecast_job
 
             return forecast_job
+        case Stage.REPORT_CARD:
+            from worker.stages.report_card import report_card
+
+            return report_card
         case _:
             assert_never(stage)
 

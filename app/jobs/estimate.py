@@ -12,11 +12,12 @@ from pydantic import Field
 from sqlalchemy.orm import Session
 
 from app.jobs import checks
+from app.jobs.budget import BudgetSpec
 from app.jobs.checks import Datasets
 from app.jobs.dataset_facts import DatasetFacts, read_facts
 from app.jobs.intervals import Interval
 from app.jobs.pilot import PilotRead, find_or_start
-from app.jobs.schemas import BudgetSpec, EstimateRequest, JobCreate, Told
+from app.jobs.schemas import EstimateRequest, JobCreate, Told
 from app.jobs.service import model_source
 from app.jobs.teacher_checks import check_budget, complete_teacher
 from app.jobs.teacher_estimate import SAMPLE_TEXTS, TextSample, estimate_teacher

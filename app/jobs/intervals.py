@@ -4,8 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-# Of a normal distribution: two-sided 95 %.
-Z = 1.96
+from llkd.wilson import Z, wilson
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,5 @@ def share_of(found: int, count: int, *, rows: int) -> Interval:
     share = found / count
     if count >= rows:
         return Interval(share, share, share)
-    centre = (share + Z * Z / (2 * count)) / (1 + Z * Z / count)
-    half = Z / (1 + Z * Z / count)
-    half *= math.sqrt(share * (1 - share) / count + Z * Z / (4 * count * count))
-    return Interval(max(0.0, centre - half), share, min(1.0, centre + half))
+    low, high = wilson(found, count)
+    return Interval(low, share, high)

@@ -64,12 +64,12 @@ class TestRewrapAll:
         rows = [seal(database, Vault([OLD])) for _ in range(3)]
         real, calls = TeacherRepository.rewrap_key, 0
 
-        def break_off(teachers: TeacherRepository, *given: Any, **named: Any) -> bool:
+        def break_off(teachers: TeacherRepository, *given: Any, **named: Any) -> None:
             nonlocal calls
             calls += 1
             if calls == 2:
                 raise KeyboardInterrupt
-            return real(teachers, *given, **named)
+            real(teachers, *given, **named)
 
         monkeypatch.setattr(TeacherRepository, "rewrap_key", break_off)
         with pytest.raises(KeyboardInterrupt):

@@ -49,16 +49,21 @@ def open_desk(job: Job) -> Desk:
         TooFewLabels: the time for labelling was over before a server could be asked at all.
     """
     purse = Purse(job.database, tenant_id=job.tenant_id, claim=job.assignment.claim)
-    spec = job.spec.teacher
+    spec, known = job.spec.teacher, _known(job)
     if isinstance(spec, EnsembleTeacher):
-        members = [_open(job, member, purse) for member in spec.teachers]
+        members = [_open(job, member, purse, known) for member in spec.teachers]
         return EnsembleDesk(members, how=spec.combine, class_count=len(job.spec.labels))
-    return _open(job, spec, purse)
+    return _open(job, spec, purse, known)
 
 
-def _open(job: Job, spec: SingleTeacher, purse: Purse) -> Desk:
+def _known(job: Job) -> dict[str, Json]:
+    """What earlier attempts at the job found that its servers offer."""
+    return dict(job.row.progress_detail.get(PROBED, {}))
+
+
+def _open(job: Job, spec: SingleTeacher, purse: Purse, known: dict[str, Json]) -> Desk:
     if isinstance(spec, OpenAITeacher):
-        return _remote_desk(job, spec, purse)
+        return _remote_desk(job, spec, purse, known)
     return _local_desk(job, spec, purse)
 
 
@@ -77,28 +82,55 @@ def _local_desk(job: Job, spec: LocalTeacher, purse: Purse) -> LocalDesk:
     return LocalDesk(teacher, store=store, purse=purse, labelling_time=job.labelling_time)
 
 
-def _remote_desk(job: Job, spec: OpenAITeacher, purse: Purse) -> RemoteDesk:
-    task = ChatTask(job.spec.labels, job.spec.instruction, spec.examples_per_label)
+def open_in_two_orders(job: Job) -> tuple[RemoteDesk, RemoteDesk]:
+    """The job's only teacher, a server, at two desks: at the second, each text's labels come in
+    another order and under other codes. Both spend from the job's budget.
+
+    Raises:
+        As `open_desk`.
+    """
+    spec = job.spec.teacher
+    assert isinstance(spec, OpenAITeacher), "a report card is about a stored teacher"
+    purse = Purse(job.database, tenant_id=job.tenant_id, claim=job.assignment.claim)
+    known = _known(job)
+    first = _remote_desk(job, spec, purse, known)
+    try:
+        return first, _remote_desk(job, spec, purse, known, turn=1)
+    except BaseException:
+        first.close()
+        raise
+
+
+def _remote_desk(
+    job: Job, spec: OpenAITeacher, purse: Purse, known: dict[str, Json], *, turn: int = 0
+) -> RemoteDesk:
+    """A desk of its own event loop.
+
+    Args:
+        known: what each of the job's servers turned out to offer; this one's is added.
+        turn: as in `ChatTask`.
+    """
+    task = ChatTask(job.spec.labels, job.spec.instruction, spec.examples_per_label, turn)
     key = job.assignment.teacher_keys.get(spec.teacher_id or "")
     name = f"{spec.base_url} {spec.model}"
-    probed = job.row.progress_detail.get(PROBED, {})
-    if name not in probed and job.labelling_time.is_over:
+    if name not in known and job.labelling_time.is_over:
         # Whoever was never probed was never asked, and is not to be any more.
         raise too_few_labels(StopReason.TIME, labelled=0)
     runner = asyncio.Runner()
     try:
-        teacher = _connected(job, spec, task, runner, key=key, known=probed.get(name))
+        teacher = _connected(job, spec, task, runner, key=key, known=known.get(name))
     except BaseException:
         runner.close()
         raise
-    job.progress.note(PROBED, probed | {name: teacher.probed.to_json()})
+    known[name] = teacher.probed.to_json()
+    job.progress.note(PROBED, dict(known))
     store = _store(job, fingerprint=teacher.teacher.fingerprint, model=teacher.teacher.model)
     return RemoteDesk(
         teacher,
         store=store,
         purse=purse,
-        runner=runner,
         labelling_time=job.labelling_time,
+        runner=runner,
         is_stopping=lambda: job.stop.requested,
     )
 

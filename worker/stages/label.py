@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +15,6 @@ from llkd.types import ProvidedAnswer, Question
 from worker.asking.desk import Asked
 from worker.asking.opening import open_desk
 from worker.buying import Bought, buy_answers, buy_by_lot
-from worker.calling.breaker import Park
 from worker.confidence import make_passport
 from worker.durability import durably
 from worker.enough import check_enough
@@ -42,15 +42,8 @@ def label(job: Job, _: Mapping[Stage, Json]) -> Json:
     if job.row.from_job_id is not None:
         output = _answers_of(job, job.row.from_job_id)
     else:
-        labelling = Labelling(job)
-        try:
+        with job.labelling_time.wakes_parked(), closing(Labelling(job)) as labelling:
             output = labelling.run()
-        except Park as park:
-            # Back in time to learn from what there is.
-            park.after_s = min(park.after_s, job.labelling_time.seconds_left)
-            raise
-        finally:
-            labelling.close()
     pool = load_pool(job, {Stage.LABEL: output})
     check_enough(pool, why_cut_short(output))
     return output | make_passport(job, pool)

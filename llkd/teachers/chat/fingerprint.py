@@ -17,15 +17,15 @@ def chat_fingerprint(task: ChatTask, *, base_url: str, model: str, rung: str, an
         answers: how many answers to one text are read together.
     """
     labels = [[label.name, label.description, *label.examples] for label in task.labels]
-    decides = json.dumps(
-        [
-            "openai",
-            RECIPE_VERSION,
-            [base_url, model],
-            [rung, answers],
-            task.instruction,
-            task.examples_per_label,
-            labels,
-        ]
-    )
-    return hashlib.sha256(decides.encode()).hexdigest()
+    decides = [
+        "openai",
+        RECIPE_VERSION,
+        [base_url, model],
+        [rung, answers],
+        task.instruction,
+        task.examples_per_label,
+        labels,
+    ]
+    if task.turn:
+        decides.append(task.turn)
+    return hashlib.sha256(json.dumps(decides).encode()).hexdigest()
