@@ -68,7 +68,7 @@ class TestAJob:
 
     def test_pays_by_the_token_and_stops_at_its_cap(self, workshop: Workshop, chat: str) -> None:
         prices = {"input_usd_per_million": 1.0, "output_usd_per_million": 1.0}
-        cap = 20_000
+        cap = 30_000
         job = claim(workshop, chat, teacher={"prices": prices}, cap_micros=cap)
         output = label(job, {})
         row = workshop.row(job.row.id)
