@@ -192,13 +192,14 @@ def _tell(session: Session, row: JobRow) -> ReportCardRead:
         labels=[label["name"] for label in row.spec["labels"]],
         state=row.state,
         error=row.error,
-        card=_tell_card(done[Stage.REPORT_CARD]) if Stage.REPORT_CARD in done else None,
+        card=tell_card(done[Stage.REPORT_CARD]) if Stage.REPORT_CARD in done else None,
         created_at=row.created_at,
         finished_at=row.finished_at,
     )
 
 
-def _tell_card(stage: JobStageRow) -> CardRead:
+def tell_card(stage: JobStageRow) -> CardRead:
+    """What a finished stage left, as the API tells it."""
     found = stage.output
     return CardRead(
         texts=found["texts"],

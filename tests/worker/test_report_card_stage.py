@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from app.jobs.report_cards import tell_card
+from core.db.repositories.stages import StageRepository
 from core.db.session import Database
 from core.db.tables import JobEventRow, TeacherAnswerRow
 from core.lifecycle import Purpose, Stage
@@ -14,6 +16,7 @@ from tests.worker.corpus import LABELS, add_dataset, add_distillation, make_rows
 from tests.worker.workshop import Workshop
 from worker.faults import InjectedFault
 from worker.job import Job
+from worker.pipeline import _run_stage
 from worker.protocol import Json
 from worker.stages.label import label
 from worker.stages.report_card import draw, report_card
@@ -97,6 +100,18 @@ class TestTheCard:
         same = sum(found["confusion"][place][place] for place in range(len(LABELS)))
         assert found["same"]["value"] == pytest.approx(same / found["rows"])
         assert found["same"]["low"] < found["same"]["high"] < 0.9
+
+    def test_stored_it_is_what_the_service_tells(self, workshop: Workshop, chat: str) -> None:
+        job = carded(workshop, chat, make_rows(200, gold=120))
+        left = _run_stage(job, Stage.REPORT_CARD, {})
+        with workshop.database.read() as session:
+            row = StageRepository(session).get(job.row.id)[Stage.REPORT_CARD]
+        assert row.output == left
+        card = tell_card(row)
+        assert card.gold is not None
+        assert card.consistency is not None
+        assert (card.gold.rows, card.calls, card.cut_short) == (50, 100, None)
+        assert card.gold.ece == left["gold"]["calibration"]["ece"]
 
     def test_stops_at_its_cap_in_money(self, workshop: Workshop, chat: str) -> None:
         job = carded(workshop, chat, make_rows(200, gold=0), cap_micros=20_000)
