@@ -105,6 +105,10 @@ class EstimateRead(Told):
         description="Of `tokens` and of 1, 4 or 32 tokens an answer; a model that thinks before it "
         "answers writes more. Null where nobody has told a teacher's prices; 0 for a local one."
     )
+    limit_seconds: Range | None = Field(
+        description="What the servers' limits on requests and tokens a minute make labelling last "
+        "at the least. Null where no server has any."
+    )
     seconds: Seconds | None = Field(
         description="Null until a job with this student and teacher has finished here."
     )
@@ -157,6 +161,7 @@ def estimate_job(
         cached=None if found.cached is None else _range(found.cached),
         tokens=_range(found.tokens),
         cost_usd=None if found.usd is None else _cost(found.usd, body.budget),
+        limit_seconds=None if found.limit_seconds is None else _range(found.limit_seconds),
         seconds=_seconds(finished, calls),
         pilot=find_or_start(database, settings, bell, tenant=tenant, body=body)
         if body.pilot

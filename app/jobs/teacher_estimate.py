@@ -54,12 +54,15 @@ class TeacherEstimate:
         cached: of them, those whose answer is stored; None where that cannot be told.
         tokens: read by the teachers.
         usd: None where a teacher's price is unknown.
+        limit_seconds: what the servers' limits on requests and tokens a minute make it last at
+            the least; None where no server has any.
     """
 
     calls: Interval
     cached: Interval | None
     tokens: Interval
     usd: Interval | None
+    limit_seconds: Interval | None
 
 
 def estimate_teacher(
@@ -82,9 +85,12 @@ def estimate_teacher(
     share = capped / calls
     costs = [each.usd for each in members]
     known = [each.cached for each in members if each.cached is not None]
+    # One after another, as an ensemble asks its members.
+    limits = [each.limit_seconds for each in members if each.limit_seconds is not None]
     return TeacherEstimate(
         calls=capped,
         cached=sum(known, NOTHING) if known else None,
+        limit_seconds=share * sum(limits, NOTHING) if limits else None,
         tokens=share * sum((each.tokens for each in members), NOTHING),
         usd=None
         if None in costs
@@ -149,6 +155,18 @@ class _Member:
         written = self.calls * self._answers() * OUTPUT
         paid = scaled(self.tokens, prices.input_usd_per_million / MILLION)
         return paid + scaled(written, prices.output_usd_per_million / MILLION)
+
+    @cached_property
+    def limit_seconds(self) -> Interval | None:
+        teacher = self._teacher
+        if not isinstance(teacher, OpenAITeacher):
+            return None
+        waits = []
+        if teacher.requests_per_minute is not None:
+            waits.append(scaled(self.calls, 60 / teacher.requests_per_minute))
+        if teacher.tokens_per_minute is not None:
+            waits.append(scaled(self.tokens, 60 / teacher.tokens_per_minute))
+        return max(waits, key=lambda each: each.expected, default=None)
 
     def _answers(self) -> Interval:
         """Answers a text."""

@@ -130,6 +130,19 @@ class TestMoney:
         assert capped.usd.expected == pytest.approx(whole.usd.expected / 4)
 
 
+class TestLimits:
+    def test_the_tighter_one_tells_how_long_it_lasts(self, database: Database) -> None:
+        found = estimate(database, CHAT | {"requests_per_minute": 50})
+        assert found.limit_seconds == Interval(120, 120, 120)
+        found = estimate(database, CHAT | {"requests_per_minute": 50, "tokens_per_minute": 1000})
+        assert found.limit_seconds is not None
+        assert found.limit_seconds.expected == pytest.approx(found.tokens.expected * 0.06)
+
+    def test_without_any_it_is_not_known(self, database: Database) -> None:
+        assert estimate(database).limit_seconds is None
+        assert estimate(database, {"kind": "few_shot"}).limit_seconds is None
+
+
 class TestStoredAnswers:
     def test_are_counted_and_cost_nothing(self, database: Database) -> None:
         whole = estimate(database)
