@@ -14,6 +14,7 @@ from app.health import VERSION
 from app.health import router as health
 from app.jobs.endpoints import router as jobs
 from app.jobs.event_stream import StreamPlaces
+from app.jobs.report_card_endpoints import router as report_cards
 from app.middleware import BodyTooLarge, FileTooLarge, RequestContext, RequestLimits
 from app.models.endpoints import router as models
 from app.negotiation import require_acceptable
@@ -57,7 +58,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(RequestContext)
     app.include_router(health)
     protected = APIRouter(dependencies=[Depends(require_tenant), Depends(require_acceptable)])
-    for router in (datasets, jobs, models, predict, teachers):
+    # Before the teachers: `report-cards` is no id of one.
+    for router in (datasets, jobs, report_cards, models, predict, teachers):
         protected.include_router(router)
     app.include_router(protected)
     return app

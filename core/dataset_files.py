@@ -9,10 +9,13 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 ROW_GROUP = 4096
+DRAWN_GROUPS = 16
 
 ROWS_SCHEMA = pa.schema(
     [
@@ -82,6 +85,32 @@ def read_texts(path: Path, indices: Collection[int]) -> dict[int, str]:
                 found |= {index: texts[index - start].as_py() for index in wanted}
             start += size
     return found
+
+
+def draw_texts(path: Path, *, most: int) -> list[str]:
+    """At most so many texts, drawn by lot, the same ones each time.
+
+    They are drawn among at most `DRAWN_GROUPS` row groups, themselves drawn by lot, so that a
+    file of millions is not read as a whole.
+    """
+    return _draw(path, most=most, filters=None)
+
+
+def draw_gold_texts(path: Path, *, most: int) -> list[str]:
+    """The same among the texts with gold."""
+    return _draw(path, most=most, filters=pc.field("gold").is_valid())
+
+
+def _draw(path: Path, *, most: int, filters: pc.Expression | None) -> list[str]:
+    lot = np.random.default_rng(0)
+    with pq.ParquetFile(path) as file:
+        groups = lot.permutation(file.metadata.num_row_groups)[:DRAWN_GROUPS]
+        table = file.read_row_groups(sorted(groups.tolist()), columns=["text", "gold"])
+    if filters is not None:
+        table = table.filter(filters)
+    texts = table.column("text")
+    places = lot.permutation(len(texts))[:most]
+    return [texts[place].as_py() for place in sorted(places.tolist())]
 
 
 def iter_batches(path: Path, *, columns: list[str], size: int) -> Iterator[list[dict[str, Any]]]:

@@ -4,8 +4,10 @@ States are moved by the statements in `core.db.repositories.engine` alone; this
 page names them. Terminal is for ever: another try is another job.
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
+from typing import Any
 
 
 class JobState(StrEnum):
@@ -32,28 +34,46 @@ class Stage(StrEnum):
     EXPORT = "export"
     # A pilot's last part, instead of the three above.
     FORECAST = "forecast"
+    # The whole life of a report card.
+    REPORT_CARD = "report_card"
 
 
 class Purpose(StrEnum):
-    """What a job is for: a model, or a forecast of one from a few answers."""
+    """What a job is for: a model, a forecast of one from a few answers, or to judge a teacher."""
 
     DISTILL = "distill"
     PILOT = "pilot"
+    REPORT_CARD = "report_card"
 
 
 # The stages of a job's life, in order.
 LIVES = {
     Purpose.DISTILL: (Stage.LABEL, Stage.TRAIN, Stage.EVALUATE, Stage.EXPORT),
     Purpose.PILOT: (Stage.LABEL, Stage.FORECAST),
+    Purpose.REPORT_CARD: (Stage.REPORT_CARD,),
 }
 
 
 class StopReason(StrEnum):
-    """Why training ended."""
+    """Why training ended; of a job that labelled less than it was to, why it did."""
 
     COMPLETED = "completed"
     EARLY_STOPPING = "early_stopping"
     BUDGET = "budget"
+    TIME = "time"
+
+
+def why_cut_short(labelled: Mapping[str, Any]) -> StopReason | None:
+    """Why texts were left out, or None when none had to be.
+
+    Args:
+        labelled: what the label stage left.
+    """
+    if "cut_short" not in labelled:
+        # Jobs of earlier releases had no limit but the budget.
+        return StopReason.BUDGET if labelled["budget_reached"] else None
+    reason = labelled["cut_short"]
+    return None if reason is None else StopReason(reason)
 
 
 class Queue(StrEnum):

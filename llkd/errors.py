@@ -13,6 +13,12 @@ class InsufficientLabelDiversity(LlkdError):
     code = "insufficient-label-diversity"
 
 
+class TooFewLabels(LlkdError):
+    """Labelling was cut short before there was enough to train on."""
+
+    code = "too-few-labels"
+
+
 class TrainingDiverged(LlkdError):
     """The loss stopped being a finite number and did not recover."""
 

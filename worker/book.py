@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from sqlalchemy.orm import Session
+
 from core.db.repositories.engine import Claim, EngineRepository
 from core.db.repositories.events import EventRepository
 from core.db.repositories.stages import StageRepository
@@ -59,17 +61,25 @@ class JobBook:
         """
         with_stage = self._stage.value
 
-        def write(session: Any) -> None:
+        def write(session: Session) -> None:
             EngineRepository(session).fence(self._claim, stage=with_stage)
             EventRepository(session).append(self._claim.job_id, event, about)
 
         durably(self._database, write)
 
     def tell_once(self, event: EventType, **about: Any) -> None:
-        """Write an event the first time only."""
-        if event not in self._told:
-            self.tell(event, **about)
-            self._told.add(event)
+        """Write an event unless the job has one of its type, of whichever attempt."""
+        if event in self._told:
+            return
+
+        def write(session: Session) -> None:
+            EngineRepository(session).fence(self._claim, stage=self._stage.value)
+            events = EventRepository(session)
+            if events.latest(self._claim.job_id, event) is None:
+                events.append(self._claim.job_id, event, about)
+
+        durably(self._database, write)
+        self._told.add(event)
 
     def tell_sometimes(self, event: EventType, **about: Any) -> None:
         """Write an event that comes all the time: often at first, then ever more seldom."""

@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 
+from core.lifecycle import StopReason
 from llkd.buying import Buyer
 from llkd.errors import ModelNotAllowed
 from llkd.specs import OFFLINE_MODEL
@@ -40,7 +41,7 @@ def buy_answers(
     *,
     advance: Callable[[int], None],
 ) -> Bought:
-    """Ask about the texts that the rule of `Buyer` chooses, within the job's budget.
+    """Ask about the texts that the rule of `Buyer` chooses, within the job's budget and time.
 
     A job that is interrupted asks again about the same texts in the same order, and finds
     the answers it had in the store.
@@ -62,8 +63,8 @@ def buy_answers(
     vectors = embed_texts(job, [each.text for each in questions.values()], encoder=encoder)
     buyer = Buyer(vectors, class_count=len(job.spec.labels), seed=job.spec.training.seed)
     answers: dict[int, Asked] = {}
-    # Once the budget is reached there is no more to choose from it.
-    while not desk.budget_reached:
+    # Once a question is turned down there is no more to choose for.
+    while desk.turned_down is None:
         places = buyer.choose(most=len(rows) - len(answers))
         if not len(places):
             break
@@ -79,7 +80,7 @@ def buy_answers(
     return Bought(
         answers,
         by_lot=frozenset(rows[i] for i in buyer.audit),
-        told=_tell(buyer, texts=len(rows), budget_reached=desk.budget_reached),
+        told=_tell(buyer, texts=len(rows), turned_down=desk.turned_down),
     )
 
 
@@ -118,7 +119,7 @@ def _ask(
     before: int,
     advance: Callable[[int], None],
 ) -> dict[int, Asked]:
-    """One round's answers by place, without those that the budget no longer covers."""
+    """One round's answers by place, without those that were turned down."""
     stored = desk.find(list(questions.values()))
     found = {i: asked for i, asked in zip(questions, stored, strict=True) if asked is not None}
     advance(before + len(found))
@@ -153,11 +154,11 @@ def _note(buyer: Buyer, found: Mapping[int, Asked]) -> None:
     buyer.note(np.array(list(found), dtype=np.int64), labels, confidence)
 
 
-def _tell(buyer: Buyer, *, texts: int, budget_reached: bool) -> Json:
+def _tell(buyer: Buyer, *, texts: int, turned_down: StopReason | None) -> Json:
     asked = buyer.rounds[-1].asked if buyer.rounds else 0
-    ended = "budget" if budget_reached else "all_asked" if asked == texts else "not_worth_it"
+    ended = "all_asked" if asked == texts else "not_worth_it"
     return {
         "texts": texts,
         "rounds": [asdict(each) for each in buyer.rounds],
-        "ended": ended,
+        "ended": ended if turned_down is None else turned_down.value,
     }

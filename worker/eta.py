@@ -13,6 +13,7 @@ EXPECTED_SHARE = {
     Stage.EVALUATE: 0.1,
     Stage.EXPORT: 0.1,
     Stage.FORECAST: 0.1,
+    Stage.REPORT_CARD: 1.0,
 }
 # The end of a job is the end of its last transaction, and never forecast.
 MOST_PERCENT = 99.9

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
+from sqlalchemy import select
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
 from core.artifacts import ArtifactStore
+from core.db.base import db_now
 from core.db.repositories.datasets import DatasetRepository
 from core.db.repositories.jobs import JobRepository
 from core.db.session import Database
@@ -19,6 +22,7 @@ from llkd.specs import DistillationSpec
 from worker.book import JobBook
 from worker.durability import durably
 from worker.faults import FaultPoints
+from worker.labelling_time import LabellingTime
 from worker.progress import Progress
 from worker.protocol import Assignment, Message
 from worker.stop_request import StopRequest
@@ -46,6 +50,7 @@ class Job:
     stop: StopRequest
     tell: Callable[[Message], None]
     faults: FaultPoints
+    labelling_time: LabellingTime
 
     @property
     def tenant_id(self) -> TenantId:
@@ -68,11 +73,12 @@ class Job:
 
 @dataclass(frozen=True)
 class JobRows:
-    """What the database says of a job."""
+    """What the database says of a job, and when it said so by its own clock."""
 
     job: JobRow
     dataset: DatasetRow
     evaluation_dataset: DatasetRow | None
+    now: datetime
 
 
 def load_rows(database: Database, assignment: Assignment) -> JobRows:
@@ -91,6 +97,7 @@ def load_rows(database: Database, assignment: Assignment) -> JobRows:
             job,
             _dataset(session, tenant_id, job.dataset_id),
             None if evaluation is None else _dataset(session, tenant_id, evaluation),
+            session.execute(select(db_now())).scalar_one(),
         )
 
     return durably(database, read)

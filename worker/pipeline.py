@@ -1,4 +1,5 @@
-"""A job's whole life: label, train, evaluate, export; a pilot's: label, forecast.
+"""A job's whole life: label, train, evaluate, export; a pilot's: label, forecast; a report
+card's: that alone.
 
 A stage that is stored is not run again.
 """
@@ -12,12 +13,13 @@ import structlog
 
 from core.artifacts import ArtifactStore
 from core.db.session import Database
-from core.lifecycle import LIVES, Purpose, Stage
+from core.lifecycle import LIVES, Purpose, Stage, why_cut_short
 from llkd.specs import DistillationSpec
 from worker.book import JobBook
 from worker.eta import Eta
 from worker.faults import FaultPoints
 from worker.job import Job, load_rows, open_database
+from worker.labelling_time import LabellingTime
 from worker.progress import Progress
 from worker.protocol import Assignment, Json, Message
 from worker.stages.label import label
@@ -69,6 +71,10 @@ def _work_of(stage: Stage) -> Work:
             from worker.stages.forecast import forecast_job
 
             return forecast_job
+        case Stage.REPORT_CARD:
+            from worker.stages.report_card import report_card
+
+            return report_card
         case _:
             assert_never(stage)
 
@@ -116,14 +122,15 @@ def _open_job(
         stop=stop,
         tell=tell,
         faults=FaultPoints(os.environ, attempt=assignment.attempt),
+        labelling_time=LabellingTime.of(rows.job, now=rows.now),
     )
 
 
 def _result(outputs: Mapping[Stage, Json]) -> Json:
     """What the finished job's row says; the stages' outputs say the rest."""
-    cut_short = outputs[Stage.LABEL]["budget_reached"]
+    ended = why_cut_short(outputs[Stage.LABEL]) or outputs[Stage.TRAIN]["stop_reason"]
     return {
         "model_id": outputs[Stage.EXPORT]["model_id"],
-        "stop_reason": "budget" if cut_short else outputs[Stage.TRAIN]["stop_reason"],
+        "stop_reason": str(ended),
         "metrics": outputs[Stage.EVALUATE]["metrics"],
     }

@@ -15,12 +15,9 @@ from llkd.evaluation import NO_ANSWER
 from llkd.specs import label_key
 from llkd.types import AnswerStatus, BoolArray, FloatArray, IntArray, Pool
 from worker.confidence import confidence_of
+from worker.enough import MIN_CLASSES, MIN_PER_CLASS
 from worker.job import Job
 from worker.protocol import Json
-
-# A class with fewer pseudo-labels cannot be learned, only memorized.
-MIN_CLASSES = 2
-MIN_PER_CLASS = 8
 
 
 @dataclass(frozen=True)

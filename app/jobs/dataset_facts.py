@@ -15,14 +15,12 @@ class DatasetFacts:
 
     Attributes:
         rows: different texts.
-        text_bytes: their size in UTF-8, all together.
         gold_rows: texts with a gold label.
         provided_rows: texts with an answer of a teacher, at the most: one row may have
             a label, and probabilities or votes beside it.
     """
 
     rows: int
-    text_bytes: int
     gold_rows: int
     provided_rows: int
 
@@ -35,11 +33,8 @@ def read_facts(path: Path) -> DatasetFacts:
         for place in range(metadata.num_columns):
             chunk = metadata.row_group(group).column(place)
             columns.setdefault(chunk.path_in_schema, []).append(chunk)
-    # Parquet writes a length of four bytes before each text.
-    written = sum(chunk.total_uncompressed_size for chunk in columns.get("text", []))
     return DatasetFacts(
         rows=metadata.num_rows,
-        text_bytes=max(0, written - 4 * metadata.num_rows),
         gold_rows=_present(columns.get("gold", [])),
         provided_rows=min(
             metadata.num_rows, sum(_present(columns.get(name, [])) for name in TEACHER_COLUMNS)

@@ -5,19 +5,25 @@ Nothing is bought, but by a pilot that is asked for.
 
 import math
 from collections.abc import Sequence
+from dataclasses import astuple
 from typing import Any, Literal
 
 from pydantic import Field
 from sqlalchemy.orm import Session
 
 from app.jobs import checks
-from app.jobs.dataset_facts import read_facts
+from app.jobs.budget import BudgetSpec
+from app.jobs.checks import Datasets
+from app.jobs.dataset_facts import DatasetFacts, read_facts
+from app.jobs.intervals import Interval
 from app.jobs.pilot import PilotRead, find_or_start
 from app.jobs.schemas import EstimateRequest, JobCreate, Told
 from app.jobs.service import model_source
 from app.jobs.teacher_checks import check_budget, complete_teacher
+from app.jobs.teacher_estimate import SAMPLE_TEXTS, TextSample, estimate_teacher
 from core.artifacts import ArtifactStore
 from core.config import Settings
+from core.dataset_files import draw_gold_texts, draw_texts
 from core.db.repositories.jobs import JobRepository
 from core.db.session import Database
 from core.db.tables import JobRow
@@ -30,20 +36,10 @@ from llkd.content_free import CONTENT_FREE_TEXTS, wants_content_free
 from llkd.specs import (
     Candidate,
     ClassConfidenceSelection,
-    HuggingFaceTeacher,
-    OpenAITeacher,
-    ProvidedTeacher,
     RandomSelection,
     SingleSelection,
-    SingleTeacher,
-    members_of,
 )
 
-# A rule of thumb for English, and for scripts that a vocabulary knows letter by letter;
-# to these come two special tokens a text.
-BYTES_A_TOKEN = 4.0
-FEWEST_BYTES_A_TOKEN = 1.5
-SPECIAL_TOKENS = 2
 # Gradient samples as a share of what is seen: rough, from trials on a few sets.
 USUAL_SHARE = {
     "all": 1.0,
@@ -53,13 +49,10 @@ USUAL_SHARE = {
     "freematch": 0.9,
 }
 FINISHED_JOBS = 20
-# What stands around labels and text in a language model's prompt, and what it answers.
-PROMPT_BYTES = 600
-OUTPUT_TOKENS = 4
 
 
 class Range(Told):
-    """A figure that cannot be known before."""
+    """A figure that cannot be known before: what is expected, and an interval around it."""
 
     low: int = Field(examples=[0])
     expected: int = Field(examples=[20000])
@@ -67,9 +60,9 @@ class Range(Told):
 
 
 class Cost(Told):
-    """Money for teacher calls, in US dollars; each figure from that of `tokens`."""
+    """Money for teacher calls, in US dollars."""
 
-    low: float = Field(examples=[0.0])
+    low: float = Field(examples=[1.31])
     expected: float = Field(examples=[1.84])
     high: float = Field(description="Capped by `budget.max_usd`.", examples=[4.2])
 
@@ -92,13 +85,30 @@ class EstimateRead(Told):
     evaluation_rows: int = Field(
         description="Texts with gold in the evaluation dataset.", examples=[500]
     )
-    teacher_calls: Range = Field(
-        description="Texts put to the teacher. Low: every answer is stored already, which is "
-        "known only once the teacher is loaded."
+    sample_texts: int = Field(
+        description="Texts that the figures below rest on, drawn by lot.", examples=[400]
     )
-    tokens: Range = Field(description="Tokens the teacher reads, guessed from the texts' size.")
+    teacher_calls: Range = Field(
+        description="Questions to be bought: texts without a stored answer, each as often as there "
+        "are teachers, within `budget.max_teacher_calls`. Low is 0 for a local teacher, whose "
+        "answers are known only once it is loaded."
+    )
+    cached: Range | None = Field(
+        description="Questions whose answer is stored, which cost nothing: Wilson's 95 % interval "
+        "from the sample. Null where no teacher is a server."
+    )
+    tokens: Range = Field(
+        description="Tokens that the teachers read: the job's own prompts with the sampled texts. "
+        "Expected: 4 bytes a token in ASCII and 3 in other scripts; low: 5 and 4.5; high: 3 and "
+        "1.5; low and high widened by the sample's 95 % interval."
+    )
     cost_usd: Cost | None = Field(
-        description="Null where nobody has told a teacher's prices; 0 for a local one."
+        description="Of `tokens` and of 1, 4 or 32 tokens an answer; a model that thinks before it "
+        "answers writes more. Null where nobody has told a teacher's prices; 0 for a local one."
+    )
+    limit_seconds: Range | None = Field(
+        description="What the servers' limits on requests and tokens a minute make labelling last "
+        "at the least. Null where no server has any."
     )
     seconds: Seconds | None = Field(
         description="Null until a job with this student and teacher has finished here."
@@ -138,18 +148,25 @@ def estimate_job(
         evaluation = read_facts(artifacts.path(datasets.evaluation.rows_artifact))
     # Rows of the evaluation dataset without gold measure nothing and are not asked about.
     calls = pool.rows + (evaluation.gold_rows if evaluation else 0)
+    samples = _samples(pool, evaluation, datasets, artifacts)
     # With enough gold it is not asked about these after all: so few are not worth looking.
     if wants_content_free(body, gold_fits=False):
         calls += len(CONTENT_FREE_TEXTS)
-    size = pool.text_bytes + (evaluation.text_bytes if evaluation else 0)
-    tokens = _tokens(body, calls=calls, size=size)
+        samples.append(TextSample(len(CONTENT_FREE_TEXTS), CONTENT_FREE_TEXTS))
+    with database.read() as session:
+        found = estimate_teacher(
+            session, tenant, body, samples, max_calls=body.budget.max_teacher_calls
+        )
     return EstimateRead(
         object="estimate",
         rows=pool.rows,
         evaluation_rows=evaluation.gold_rows if evaluation else 0,
-        teacher_calls=_teacher_calls(calls, cap=body.budget.max_teacher_calls),
-        tokens=tokens,
-        cost_usd=_cost(body, calls=calls, tokens=tokens),
+        sample_texts=sum(len(each.texts) for each in samples),
+        teacher_calls=_range(found.calls),
+        cached=None if found.cached is None else _range(found.cached),
+        tokens=_range(found.tokens),
+        cost_usd=None if found.usd is None else _cost(found.usd, body.budget),
+        limit_seconds=None if found.limit_seconds is None else _range(found.limit_seconds),
         seconds=_seconds(finished, calls),
         pilot=find_or_start(database, settings, bell, tenant=tenant, body=body)
         if body.pilot
@@ -158,48 +175,36 @@ def estimate_job(
     )
 
 
-def _teacher_calls(calls: int, *, cap: int | None) -> Range:
-    capped = calls if cap is None else min(calls, cap)
-    return Range(low=0, expected=capped, high=capped)
+def _samples(
+    pool: DatasetFacts,
+    evaluation: DatasetFacts | None,
+    datasets: Datasets,
+    artifacts: ArtifactStore,
+) -> list[TextSample]:
+    """Of each dataset the texts that the teacher would be asked about."""
+    texts = draw_texts(artifacts.path(datasets.pool.rows_artifact), most=SAMPLE_TEXTS)
+    samples = [TextSample(pool.rows, texts)]
+    if evaluation is not None and datasets.evaluation is not None:
+        # Rows without gold measure nothing and are not asked about.
+        path = artifacts.path(datasets.evaluation.rows_artifact)
+        samples.append(TextSample(evaluation.gold_rows, draw_gold_texts(path, most=SAMPLE_TEXTS)))
+    return samples
 
 
-def _tokens(body: JobCreate, *, calls: int, size: int) -> Range:
-    readers = [each for each in members_of(body.teacher) if not isinstance(each, ProvidedTeacher)]
-    asked = [_prompt_bytes(body, each) for each in readers]
-    size = sum(asked) * calls + len(readers) * size
-    frame = SPECIAL_TOKENS * calls * len(readers)
-    # As with calls: what is stored already is not read again.
+def _range(interval: Interval) -> Range:
     return Range(
-        low=0,
-        expected=round(size / BYTES_A_TOKEN) + frame,
-        high=round(size / FEWEST_BYTES_A_TOKEN) + frame,
+        low=math.floor(interval.low),
+        expected=round(interval.expected),
+        high=math.ceil(interval.high),
     )
 
 
-def _prompt_bytes(body: JobCreate, teacher: SingleTeacher) -> int:
-    """Bytes of what a language model is told before each text; other teachers are told nothing."""
-    if not isinstance(teacher, HuggingFaceTeacher | OpenAITeacher):
-        return 0
-    told = [body.instruction]
-    for label in body.labels:
-        told += [label.name, label.description, *label.examples[: teacher.examples_per_label]]
-    return PROMPT_BYTES + sum(len(each.encode()) for each in told)
-
-
-def _cost(body: JobCreate, *, calls: int, tokens: Range) -> Cost | None:
-    """From the tokens read and a few written; every language model reads all of them."""
-    remote = [each for each in members_of(body.teacher) if isinstance(each, OpenAITeacher)]
-    if any(each.prices is None for each in remote):
-        return None
-    figures = [0.0, 0.0]
-    for each in remote:
-        assert each.prices is not None, "looked at above"
-        written = calls * OUTPUT_TOKENS * each.prices.output_usd_per_million
-        for place, read in enumerate((tokens.expected, tokens.high)):
-            figures[place] += (read * each.prices.input_usd_per_million + written) / 1e6
-    most = math.inf if body.budget.max_usd is None else body.budget.max_usd
-    expected, high = (round(min(figure, most), 6) for figure in figures)
-    return Cost(low=0.0, expected=expected, high=high)
+def _cost(usd: Interval, budget: BudgetSpec) -> Cost:
+    low, expected, high = (
+        round(each, 6)
+        for each in astuple(usd if budget.max_usd is None else usd.most(budget.max_usd))
+    )
+    return Cost(low=low, expected=expected, high=high)
 
 
 def _steps(candidate: Candidate, rows: int) -> Range:

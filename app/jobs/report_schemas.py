@@ -96,7 +96,7 @@ class BuyingReport(Told):
 
     texts: int = Field(description="That could have been asked about.", examples=[8200])
     rounds: list[BuyingRound] = Field(description="In order.")
-    ended: Literal["budget", "not_worth_it", "all_asked"] = Field(
+    ended: Literal["budget", "time", "not_worth_it", "all_asked"] = Field(
         description="Why no more was asked. `not_worth_it`: even one standard error above the "
         "line through the rounds, a doubling of the answers brings less than a hundredth of "
         "agreement.",

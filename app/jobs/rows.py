@@ -1,6 +1,7 @@
 """What a job's row holds when it is queued."""
 
-from app.jobs.schemas import MICROS, JobCreate
+from app.jobs.budget import MICROS
+from app.jobs.schemas import JobCreate
 from core.db.tables import JobRow
 from core.ids import DatasetId, TenantId, new_job_id
 from core.lifecycle import Queue

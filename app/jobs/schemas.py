@@ -14,8 +14,8 @@ from pydantic import (
     StringConstraints,
     Tag,
 )
-from pydantic_core import PydanticCustomError
 
+from app.jobs.budget import BudgetSpec
 from core.lifecycle import JobState, Purpose, Stage, StopReason
 from llkd.specs import DistillationSpec, SelectionSpec, Spec, StudentSpec, TrainingSpec
 
@@ -24,18 +24,11 @@ JOB_ID = r"^job_[0-9A-HJKMNP-TV-Z]{26}$"
 MODEL_NAME = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 METADATA_KEY = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 MAX_METADATA = 16
-MICROS = 1_000_000
 
 EXAMPLE_DATASET = "ds_01JZ8PW3N6C4Q0G7H2K5M9R1TB"
 EXAMPLE_JOB = "job_01JZ8Q1V7F2D9S3X6A4E8B0YCW"
 EXAMPLE_MODEL = "model_01JZ8Q4ZK3V9W2T5R7X1M6N0PD"
 EXAMPLE_TIME = "2026-07-01T12:00:00Z"
-
-
-def _positive_money(value: float | None) -> float | None:
-    if value is not None and value * MICROS < 1:
-        raise PydanticCustomError("budget-required", "a budget has to be more than nothing")
-    return value
 
 
 def _plain_pairs(value: dict[str, str]) -> dict[str, str]:
@@ -72,24 +65,6 @@ class EvaluationSpec(Spec):
         "measure, up to a fifth of it, and are not trained on; without any, only the agreement "
         "with the teacher is known.",
         examples=[EXAMPLE_DATASET],
-    )
-
-
-class BudgetSpec(Spec):
-    """What the job may cost."""
-
-    max_usd: Annotated[
-        float | None, Field(le=1_000_000, allow_inf_nan=False), AfterValidator(_positive_money)
-    ] = Field(default=None, description="Money for teacher calls.", examples=[5.0])
-    max_teacher_calls: int | None = Field(
-        default=None, ge=1, le=2**53, description="Texts put to the teacher.", examples=[20000]
-    )
-    max_wall_seconds: int = Field(
-        default=86_400,
-        ge=1,
-        le=30 * 86_400,
-        description="Time from the first start to the end, waiting after a crash included.",
-        examples=[7200],
     )
 
 
@@ -248,7 +223,8 @@ class JobRead(Told):
     object: Literal["job"] = Field(examples=["job"])
     name: str = Field(description="Name of the model it makes.", examples=["tickets"])
     purpose: Purpose = Field(
-        description="A model (`distill`), or a forecast from a few answers (`pilot`).",
+        description="A model (`distill`), a forecast from a few answers (`pilot`), or a look at a "
+        "teacher (`report_card`).",
         examples=["distill"],
     )
     dataset_id: str = Field(description="What it learns from.", examples=[EXAMPLE_DATASET])
@@ -267,7 +243,9 @@ class JobRead(Told):
     )
     model_id: str | None = Field(description="Once it succeeded.", examples=[EXAMPLE_MODEL])
     stop_reason: StopReason | None = Field(
-        description="Why training ended.", examples=["early_stopping"]
+        description="Why training ended. `budget`, `time`: a cap on calls or money, or the time "
+        "for labelling, had texts left out.",
+        examples=["early_stopping"],
     )
     error: dict[str, Any] | None = Field(
         description="Of a failed job: a problem document.",

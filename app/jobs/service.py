@@ -67,9 +67,9 @@ def create_job(
     body = body.resolved()
     digest = request_digest(body, from_job=from_job)
     with database.read() as session:
-        earlier = _replayed(session, tenant, idempotency_key, digest)
+        earlier = replayed_job(session, tenant, idempotency_key, digest)
         if earlier is not None:
-            return earlier, True
+            return read_job(session, earlier), True
         datasets = checks.find_datasets(session, tenant, body)
         body = with_teacher(session, tenant, body, allow_list=allow_list, prices=prices)
     # A replay asks nobody.
@@ -81,9 +81,9 @@ def create_job(
         checks.hold_datasets(session, tenant, body)
         hold_teachers(session, tenant, body.teacher)
         # Asked again: the twin of this request may have come first since.
-        earlier = _replayed(session, tenant, idempotency_key, digest)
+        earlier = replayed_job(session, tenant, idempotency_key, digest)
         if earlier is not None:
-            return earlier, True
+            return read_job(session, earlier), True
         unfinished = JobRepository(session).count_active(tenant)
         if unfinished >= settings.max_queued_jobs:
             raise TooManyJobs(unfinished)
@@ -92,9 +92,9 @@ def create_job(
         try:
             JobRepository(session).add(row)
         except IdempotencyKeyTaken:
-            earlier = _replayed(session, tenant, idempotency_key, digest)
+            earlier = replayed_job(session, tenant, idempotency_key, digest)
             assert earlier is not None, "the key is taken by a row that can be read"
-            return earlier, True
+            return read_job(session, earlier), True
         # A worker must not hear of the job before it can see the row.
         after_commit(session, lambda: bell.ring(Queue(row.queue)))
         session.refresh(row)
@@ -185,6 +185,24 @@ def read_news(
         return News([tell_event(event) for event in events], ended)
 
 
+def replayed_job(
+    session: Session, tenant: TenantId, idempotency_key: str | None, digest: str
+) -> JobRow | None:
+    """The job that an earlier request with this key made, if there was one.
+
+    Raises:
+        IdempotencyMismatch: that was another request.
+    """
+    if idempotency_key is None:
+        return None
+    row = JobRepository(session).by_idempotency_key(tenant, idempotency_key)
+    if row is None:
+        return None
+    if row.request_sha256 != digest:
+        raise IdempotencyMismatch
+    return row
+
+
 def request_digest(body: JobCreate, *, from_job: JobId | None = None) -> str:
     """Sha256 of what a resolved request means: spelling out a default changes nothing."""
     meaning = body.model_dump(mode="json")
@@ -202,21 +220,3 @@ def _begun(session: Session, row: JobRow, done: Mapping[Stage, JobStageRow]) -> 
     if row.stage is None or Stage(row.stage) in done:
         return None
     return EventRepository(session).latest(row.id, EventType.STAGE_STARTED)
-
-
-def _replayed(
-    session: Session, tenant: TenantId, idempotency_key: str | None, digest: str
-) -> JobRead | None:
-    """The job that an earlier request with this key made, if there was one.
-
-    Raises:
-        IdempotencyMismatch: that was another request.
-    """
-    if idempotency_key is None:
-        return None
-    row = JobRepository(session).by_idempotency_key(tenant, idempotency_key)
-    if row is None:
-        return None
-    if row.request_sha256 != digest:
-        raise IdempotencyMismatch
-    return read_job(session, row)

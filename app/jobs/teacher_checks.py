@@ -5,8 +5,9 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from app.jobs.budget import BudgetSpec
 from app.jobs.errors import BudgetRequired, PriceUnknown
-from app.jobs.schemas import BudgetSpec, JobCreate
+from app.jobs.schemas import JobCreate
 from app.teacher_urls import allowed_endpoint
 from core.db.repositories.teachers import TeacherRepository
 from core.db.tables import TeacherRow

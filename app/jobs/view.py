@@ -3,19 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from app.jobs.schemas import (
-    MICROS,
-    EventRead,
-    JobRead,
-    Progress,
-    StageRead,
-    TeacherCounts,
-    Usage,
-    Waiting,
-)
+from app.jobs.budget import MICROS
+from app.jobs.schemas import EventRead, JobRead, Progress, StageRead, TeacherCounts, Usage, Waiting
 from core.db.tables import JobEventRow, JobRow, JobStageRow
 from core.ids import JobId
-from core.lifecycle import JobState, Purpose, Stage, StopReason
+from core.lifecycle import JobState, Purpose, Stage, StopReason, why_cut_short
 
 Json = dict[str, Any]
 POLL_QUEUED_SECONDS = 2
@@ -120,12 +112,11 @@ def retry_after(job: JobRead) -> dict[str, str]:
 
 
 def tell_stop_reason(done: Mapping[Stage, JobStageRow]) -> StopReason | None:
-    """Why training ended, or None before it has: a spent budget had it end with fewer labels."""
+    """Why training ended, or None before it has; of a job that was cut short, what by."""
     if Stage.TRAIN not in done:
         return None
-    if done[Stage.LABEL].output["budget_reached"]:
-        return StopReason.BUDGET
-    return StopReason(done[Stage.TRAIN].output["stop_reason"])
+    cut_short = why_cut_short(done[Stage.LABEL].output)
+    return cut_short or StopReason(done[Stage.TRAIN].output["stop_reason"])
 
 
 def teacher_counts(counts: Json) -> TeacherCounts:

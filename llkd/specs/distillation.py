@@ -1,14 +1,12 @@
 """A whole distillation, and what is trained for it."""
 
-from collections.abc import Iterator
 from itertools import product
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import Field, StringConstraints, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from llkd.specs.base import Spec, label_key
-from llkd.specs.labels import MAX_LABELS, Label
+from llkd.specs.base import Spec
 from llkd.specs.selections import (
     AutoSelection,
     LlkdSelection,
@@ -23,6 +21,7 @@ from llkd.specs.students import (
     StudentSpec,
     students_of,
 )
+from llkd.specs.task import TaskSpec
 from llkd.specs.teachers import EnsembleTeacher, ProvidedTeacher, TeacherSpec
 from llkd.specs.training import MAX_EPOCHS, TrainingSpec
 
@@ -69,16 +68,9 @@ class Candidate(Spec):
         return 3, None
 
 
-class DistillationSpec(Spec):
+class DistillationSpec(TaskSpec):
     """A whole distillation: which labels, who teaches, who learns, on what, and how long."""
 
-    labels: Annotated[
-        tuple[Label, ...],
-        Field(strict=False, min_length=2, max_length=MAX_LABELS, description="What a text can be."),
-    ]
-    instruction: Annotated[str, StringConstraints(max_length=20_000)] = Field(
-        default="", examples=["Route the support ticket."]
-    )
     teacher: TeacherSpec = Field(description="Who labels the texts.")
     student: StudentSpec = Field(default=EncoderSpec(), description="Who learns from them.")
     confidence: Literal["auto", "given", "estimated"] = Field(
@@ -108,36 +100,6 @@ class DistillationSpec(Spec):
         default=LlkdSelection(), description="Which samples are worth a gradient step."
     )
     training: TrainingSpec = Field(default=TrainingSpec(), description="How it learns.")
-
-    @field_validator("labels")
-    @classmethod
-    def _distinct(cls, labels: tuple[Label, ...]) -> tuple[Label, ...]:
-        seen: dict[str, str] = {}
-        for label in labels:
-            other = seen.setdefault(label_key(label.name), label.name)
-            if other is not label.name:
-                raise PydanticCustomError(
-                    "duplicate-label",
-                    "the labels {first} and {second} cannot be told apart",
-                    {"first": other, "second": label.name},
-                )
-        return labels
-
-    @model_validator(mode="after")
-    def _storable(self) -> Self:
-        # A NUL or half a surrogate pair fits no database; refused here, it never reaches one.
-        for text in (self.instruction, *self._texts()):
-            if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
-                raise ValueError("texts may not contain NUL or lone surrogates")
-        return self
-
-    def _texts(self) -> Iterator[str]:
-        for label in self.labels:
-            yield from (label.name, label.description, *label.examples)
-
-    @property
-    def label_names(self) -> tuple[str, ...]:
-        return tuple(label.name for label in self.labels)
 
     @model_validator(mode="after")
     def _few_candidates(self) -> Self:

@@ -136,11 +136,11 @@ class TestTenants:
             names["teacher_id"] = teacher
         asked = [pair for pair in operations(create_app(settings)) if "{" in pair[1]]
         assert len(asked) >= 10
+        task = {"dataset_id": dataset.id, "labels": [{"name": "a"}, {"name": "b"}]}
+        bodies: dict[str, object] = {"predict": {"input": "a"}, "report-card": task}
         for method, path in asked:
             where = PARAMETER.sub(lambda found: names[found.group(1)], path)
-            body = (
-                {"input": "a"} if path.endswith("/predict") else {} if method == "PATCH" else None
-            )
+            body = bodies.get(path.rpartition("/")[2], {} if method == "PATCH" else None)
             answer = keyed_client.request(method, where, headers=bearer(THEIRS), json=body)
             assert (answer.status_code, answer.json()["code"]) == (404, "not-found"), where
         for path in ("/datasets", "/jobs", "/models", "/teachers"):

@@ -4,7 +4,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from core.dataset_files import ROWS_SCHEMA, count_rows, iter_batches, read_page
+from core import dataset_files
+from core.dataset_files import (
+    ROWS_SCHEMA,
+    count_rows,
+    draw_gold_texts,
+    draw_texts,
+    iter_batches,
+    read_page,
+)
 
 ROWS = 10
 GROUP = 4
@@ -74,3 +82,27 @@ class TestWholeFile:
         assert max(len(batch) for batch in batches) == 3
         rows = [row for batch in batches for row in batch]
         assert rows == [{"text": f"text {n}", "line": n + 2} for n in range(ROWS)]
+
+
+class TestDrawingTexts:
+    def test_the_same_different_texts_come_each_time(self, path: Path) -> None:
+        drawn = draw_texts(path, most=6)
+        assert len(set(drawn)) == 6
+        assert drawn == draw_texts(path, most=6)
+        assert drawn != [f"text {number}" for number in range(6)]
+
+    def test_a_small_file_is_drawn_whole(self, path: Path) -> None:
+        assert draw_texts(path, most=100) == [f"text {number}" for number in range(ROWS)]
+
+    def test_only_some_groups_of_a_long_file_are_read(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(dataset_files, "DRAWN_GROUPS", 2)
+        assert len(draw_texts(path, most=100)) in {6, 8}
+
+    def test_only_texts_with_gold_are_drawn_among_those(self, path: Path) -> None:
+        assert draw_gold_texts(path, most=100) == []
+        table = pq.read_table(path)
+        gold = pa.array(["a", None] * 5, pa.string())
+        pq.write_table(table.set_column(3, "gold", gold), path, row_group_size=GROUP)
+        assert draw_gold_texts(path, most=100) == [f"text {number}" for number in range(0, ROWS, 2)]

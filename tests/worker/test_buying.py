@@ -81,7 +81,7 @@ def test_the_budget_holds_and_the_rest_is_unasked(
     assert output["counts"]["asked"] == 130
     assert statuses(job, output) == {"answered": 130, UNASKED: POOL - 130}
     assert len(load_pool(job, {Stage.LABEL: output})) == 130
-    assert output["budget_reached"]
+    assert output["cut_short"] == "budget"
 
 
 def test_the_report_tells_what_each_round_brought(
@@ -103,7 +103,7 @@ def test_it_ends_when_more_is_not_worth_it(
     output = label(workshop.claim(), {})
     assert output["buying"]["ended"] == "not_worth_it"
     assert len(output["buying"]["rounds"]) == 8
-    assert not output["budget_reached"]
+    assert output["cut_short"] is None
 
 
 def test_with_a_small_pool_all_of_it_is_asked(workshop: Workshop, teacher: TellingTeacher) -> None:

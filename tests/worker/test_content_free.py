@@ -106,17 +106,17 @@ class TestAJobWithoutGold:
     def test_leaves_the_texts_their_budget(self, workshop: Workshop, chat: str) -> None:
         calibration = told(claim(workshop, chat, cap_calls=ROWS))
         assert calibration["counts"]["asked"] == ROWS
-        assert not calibration["output"]["budget_reached"]
+        assert calibration["output"]["cut_short"] is None
         assert calibration["reason"] == "too_little_gold"
 
     def test_does_so_first_where_it_is_asked_for_by_name(
         self, workshop: Workshop, chat: str
     ) -> None:
-        job = claim(workshop, chat, calibration="contextual", cap_calls=20)
+        job = claim(workshop, chat, calibration="contextual", cap_calls=ROWS - 5)
         calibration = told(job)
         assert calibration["method"] == "contextual"
-        assert calibration["counts"]["asked"] == 20 - ASIDES
-        assert workshop.row(job.row.id).spent_calls == 20
+        assert calibration["counts"]["asked"] == ROWS - 5 - ASIDES
+        assert workshop.row(job.row.id).spent_calls == ROWS - 5
 
 
 class TestAJobThatDoesNotAsk:

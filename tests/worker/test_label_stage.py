@@ -9,16 +9,17 @@ import pyarrow as pa
 import pytest
 
 from core.dataset_files import ROWS_SCHEMA
-from core.db.base import EPOCH
+from core.db.base import EPOCH, db_now
 from core.db.session import Database
-from core.db.tables import JobEventRow, TeacherAnswerRow
+from core.db.tables import JobEventRow, JobRow, TeacherAnswerRow
 from core.label_files import UNASKED, iter_labels
 from core.lifecycle import Stage
-from llkd.errors import TeacherUnusable
+from llkd.errors import TeacherUnusable, TooFewLabels
 from llkd.types import AnswerStatus, Question, TeacherAnswer
 from tests.worker.corpus import add_dataset, add_distillation, make_rows, make_spec
 from tests.worker.workshop import Workshop
 from worker.asking import opening
+from worker.calling.breaker import Park
 from worker.faults import InjectedFault
 from worker.job import Job
 from worker.protocol import Json
@@ -152,7 +153,7 @@ class TestTheCap:
         job = workshop.claim()
         output = label(job, {})
         assert len(teacher.asked) == 37
-        assert output["budget_reached"]
+        assert output["cut_short"] == "budget"
         assert output["counts"]["asked"] == 37
         row = workshop.row(job.row.id)
         assert (row.spent_calls, row.held_calls) == (37, 0)
@@ -176,6 +177,38 @@ class TestTheCap:
         with workshop.database.read() as session:
             assert session.query(JobEventRow).filter_by(type="budget.reached").count() == 1
 
+    def test_four_fifths_of_it_are_told_once_with_what_is_spent(
+        self, workshop: Workshop, teacher: ScriptedTeacher
+    ) -> None:
+        add_job(workshop, make_rows(100, gold=0), cap_calls=80)
+        label(workshop.claim(), {})
+        with workshop.database.read() as session:
+            (warning,) = session.query(JobEventRow).filter_by(type="budget.warning").all()
+        assert warning.data == {
+            "spent_usd": 0.0,
+            "max_usd": None,
+            "teacher_calls": 64,
+            "max_teacher_calls": 80,
+        }
+
+    def test_a_later_attempt_tells_neither_again(
+        self, workshop: Workshop, teacher: ScriptedTeacher
+    ) -> None:
+        add_job(workshop, make_rows(100, gold=0), cap_calls=80)
+        job = workshop.claim()
+        label(job, {})
+        workshop.give_back(job)
+        label(workshop.claim(), {})
+        with workshop.database.read() as session:
+            told = Counter(event.type for event in session.query(JobEventRow))
+        assert (told["budget.warning"], told["budget.reached"]) == (1, 1)
+
+    def test_less_of_it_is_no_warning(self, workshop: Workshop, teacher: ScriptedTeacher) -> None:
+        add_job(workshop, make_rows(100, gold=0), cap_calls=126)
+        label(workshop.claim(), {})
+        with workshop.database.read() as session:
+            assert session.query(JobEventRow).filter_by(type="budget.warning").count() == 0
+
     def test_answers_that_are_there_cost_nothing(
         self, workshop: Workshop, teacher: ScriptedTeacher
     ) -> None:
@@ -183,7 +216,64 @@ class TestTheCap:
         add_job(workshop, rows)
         label(workshop.claim(), {})
         add_job(workshop, rows, cap_calls=1)
-        assert not label(workshop.claim(), {})["budget_reached"]
+        assert label(workshop.claim(), {})["cut_short"] is None
+
+    def test_too_small_a_one_fails_with_how_many_are_needed(
+        self, workshop: Workshop, teacher: ScriptedTeacher
+    ) -> None:
+        add_job(workshop, make_rows(100, gold=0), cap_calls=15)
+        with pytest.raises(TooFewLabels, match=r"when 15 texts .* at least 16"):
+            label(workshop.claim(), {})
+
+
+class TestTheTimeForLabelling:
+    def test_counts_from_the_first_start_across_attempts(
+        self, workshop: Workshop, teacher: ScriptedTeacher
+    ) -> None:
+        add_job(workshop, make_rows(100, gold=0), max_wall_seconds=1000)
+        job = workshop.claim(environment={"TESTING": "1", "FAULT": "label.batch:raise:4"})
+        with pytest.raises(InjectedFault):
+            label(job, {})
+        workshop.give_back(job)
+        with workshop.database.write() as session:
+            session.query(JobRow).update({"started_at": db_now(-751)})
+        output = label(workshop.claim(), {})
+        assert output["cut_short"] == "time"
+        assert output["counts"]["answered"] == len(teacher.asked) == 48
+        with workshop.database.read() as session:
+            (reached,) = session.query(JobEventRow).filter_by(type="budget.reached").all()
+        assert reached.data["stop_reason"] == "time"
+
+    def test_is_three_quarters_of_the_wall_time(
+        self, workshop: Workshop, teacher: ScriptedTeacher
+    ) -> None:
+        started = {"started_at": db_now(-700), "deadline_at": db_now(300)}
+        add_job(workshop, make_rows(40, gold=0), max_wall_seconds=1000, **started)
+        job = workshop.claim()
+        assert 40 < job.labelling_time.seconds_left <= 50
+        assert label(job, {})["cut_short"] is None
+
+    def test_too_little_of_it_fails_with_how_many_are_needed(
+        self, workshop: Workshop, teacher: ScriptedTeacher
+    ) -> None:
+        started = {"started_at": db_now(-800), "deadline_at": db_now(200)}
+        add_job(workshop, make_rows(40, gold=0), max_wall_seconds=1000, **started)
+        with pytest.raises(TooFewLabels, match=r"when 0 texts .* at least 16"):
+            label(workshop.claim(), {})
+        assert teacher.asked == []
+
+    def test_wakes_a_job_that_waits_for_its_teacher(
+        self, workshop: Workshop, teacher: ScriptedTeacher, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def park(_: Sequence[Question]) -> list[TeacherAnswer]:
+            raise Park("teacher-unavailable", "Silence.", after_s=300)
+
+        monkeypatch.setattr(teacher, "answer", park)
+        started = {"started_at": db_now(-700), "deadline_at": db_now(300)}
+        add_job(workshop, make_rows(40, gold=0), max_wall_seconds=1000, **started)
+        with pytest.raises(Park) as parked:
+            label(workshop.claim(), {})
+        assert parked.value.after_s <= 50
 
 
 class TestAnUnusableTeacher:
@@ -309,4 +399,4 @@ class TestReplay:
         assert len(teacher.asked) == asked
         assert again["labels"] == output["labels"]
         assert again["counts"] == output["counts"] | {"cached": 50}
-        assert not again["budget_reached"]
+        assert again["cut_short"] is None

@@ -10,11 +10,13 @@ from core.db.repositories.engine import EngineRepository
 from core.db.session import Database
 from core.db.tables import JobRow
 from core.ids import JobId
-from core.lifecycle import Queue
+from core.lifecycle import LIVES, Purpose, Queue
 from llkd.specs import DistillationSpec
 from worker.book import JobBook
+from worker.eta import Eta
 from worker.faults import FaultPoints
 from worker.job import Job, load_rows
+from worker.labelling_time import LabellingTime
 from worker.progress import Progress
 from worker.protocol import Assignment, CheckpointSaved, Json, Message
 from worker.stop_request import StopRequest
@@ -66,10 +68,13 @@ class Workshop:
             database=self.database,
             artifacts=ArtifactStore(assignment.artifacts_dir),
             book=JobBook(self.database, assignment.claim),
-            progress=Progress(self.told.append, detail={}),
+            progress=Progress(
+                self.told.append, detail={}, eta=Eta(life=LIVES[Purpose(row.purpose)])
+            ),
             stop=StopRequest(),
             tell=self.told.append,
             faults=FaultPoints(environment, attempt=row.attempt),
+            labelling_time=LabellingTime.of(rows.job, now=rows.now),
         )
 
     def give_back(self, job: Job) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from core.lifecycle import StopReason
 from llkd.types import Question, TeacherAnswer
 from worker.tally import Tally
 
@@ -25,8 +26,8 @@ class Desk(Protocol):
         ...
 
     @property
-    def budget_reached(self) -> bool:
-        """Whether a question was turned down because of the job's budget."""
+    def turned_down(self) -> StopReason | None:
+        """Why no more questions are taken: the job's budget, or its time for labelling."""
         ...
 
     @property
@@ -45,7 +46,7 @@ class Desk(Protocol):
         places: Sequence[int | None],
         told: Callable[[int], None],
     ) -> list[Asked | None]:
-        """Put at most `batch_size` questions; None for those the budget no longer covers.
+        """Put at most `batch_size` questions; None for those it turns down.
 
         Args:
             places: row of each question in its dataset, for the log; None where it is of none.

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Literal
 
+from core.lifecycle import StopReason
 from llkd.teachers.ensemble import combine
 from llkd.types import Question
 from worker.asking.desk import Asked, Desk
@@ -25,8 +26,9 @@ class EnsembleDesk:
         self._class_count = class_count
 
     @property
-    def budget_reached(self) -> bool:
-        return any(member.budget_reached for member in self._members)
+    def turned_down(self) -> StopReason | None:
+        reasons = (member.turned_down for member in self._members)
+        return next((reason for reason in reasons if reason is not None), None)
 
     @property
     def batch_size(self) -> int:

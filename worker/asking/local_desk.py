@@ -2,21 +2,31 @@
 
 from collections.abc import Callable, Sequence
 
+from core.lifecycle import StopReason
 from llkd.teachers.base import Teacher
 from llkd.types import Question
 from worker.asking.desk import Asked
 from worker.asking.failures import FailureLog
 from worker.asking.purse import Payment, Purse
 from worker.asking.store import AnswerStore
+from worker.labelling_time import LabellingTime
 from worker.tally import Tally
 
 
 class LocalDesk:
     """A teacher behind the store of its answers; its calls are counted and cost no money."""
 
-    def __init__(self, teacher: Teacher, *, store: AnswerStore, purse: Purse) -> None:
+    def __init__(
+        self,
+        teacher: Teacher,
+        *,
+        store: AnswerStore,
+        purse: Purse,
+        labelling_time: LabellingTime,
+    ) -> None:
         self.tally = Tally()
-        self.budget_reached = False
+        self.turned_down: StopReason | None = None
+        self._time = labelling_time
         self._teacher = teacher
         self._store = store
         self._purse = purse
@@ -40,8 +50,7 @@ class LocalDesk:
         places: Sequence[int | None],
         told: Callable[[int], None],
     ) -> list[Asked | None]:
-        calls = 0 if self.budget_reached else self._purse.hold([0] * len(questions))
-        self.budget_reached = calls < len(questions)
+        calls = self._room(len(questions))
         answers = self._teacher.answer(questions[:calls]) if calls else []
         if answers:
             self._purse.pay(
@@ -55,6 +64,15 @@ class LocalDesk:
         told(len(questions))
         asked: list[Asked | None] = [Asked(answer, cached=False) for answer in answers]
         return asked + [None] * (len(questions) - calls)
+
+    def _room(self, wanted: int) -> int:
+        """How many of so many questions may be asked; they are held then."""
+        if self.turned_down is None and self._time.is_over:
+            self.turned_down = StopReason.TIME
+        calls = 0 if self.turned_down else self._purse.hold([0] * wanted)
+        if calls < wanted and self.turned_down is None:
+            self.turned_down = StopReason.BUDGET
+        return calls
 
     def close(self) -> None:
         """It holds nothing open."""

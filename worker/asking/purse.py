@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 
 from sqlalchemy.orm import Session
 
@@ -15,6 +14,7 @@ from core.db.tables import JobRow, TeacherAnswerRow
 from core.ids import TenantId
 from core.lifecycle import EventType
 from llkd.types import Json
+from worker.asking.caps import has_caps, is_nearly_spent, room, tell_spending
 from worker.durability import durably
 
 
@@ -48,6 +48,8 @@ class Purse:
         self._claim = claim
         # What the job's row holds for us, as far as we know.
         self._held_calls = 0
+        # Whether this attempt has seen that the caps are nearly spent, which ends looking.
+        self._warned = False
 
     def hold(self, micros: Sequence[int]) -> int:
         """Hold these calls, each with the most it can cost; returns how many of them, the first
@@ -65,7 +67,7 @@ class Purse:
                 # The commit came through although its connection broke.
                 return job.held_calls - self._held_calls
             tried = True
-            calls = _room(job, micros)
+            calls = room(job, micros)
             if calls:
                 EngineRepository(session).reserve(
                     self._claim, calls=calls, micros=sum(micros[:calls])
@@ -85,10 +87,10 @@ class Purse:
             GhostWorker: the job is no longer this attempt's; the answers are stored.
         """
         calls = len(payment.rows)
-        tried = False
+        tried = warned = False
 
         def act(session: Session) -> bool:
-            nonlocal tried
+            nonlocal tried, warned
             job = self._job(session)
             if tried and job.held_calls < self._held_calls:
                 return job.attempt == self._claim.attempt
@@ -105,11 +107,13 @@ class Purse:
                     EventRepository(session).append(
                         self._claim.job_id, EventType.TEACHER_ROW_FAILED, failure
                     )
+                warned = self._warned or (has_caps(job) and self._warn(session))
             return ours
 
         if not durably(self._database, act):
             raise GhostWorker(self._claim)
         self._held_calls -= calls
+        self._warned = warned
 
     def release(self, *, calls: int, micros: int) -> None:
         """Give back what was held for calls that were never made."""
@@ -131,11 +135,16 @@ class Purse:
         """Whether there are calls that are held and not settled yet."""
         return self._held_calls > 0
 
-    def share_spent(self) -> float:
-        """How much of its budget the job has spent, of the cap that is nearer; 0 without caps."""
-        job = durably(self._database, self._job)
-        pairs = ((job.spent_calls, job.cap_calls), (job.spent_micros, job.cap_micros))
-        return max((spent / cap for spent, cap in pairs if cap), default=0.0)
+    def _warn(self, session: Session) -> bool:
+        """Tell that a cap is nearly spent, with the payment that made it so, unless an earlier
+        attempt did; returns whether it is."""
+        job = self._locked(session)
+        if not is_nearly_spent(job):
+            return False
+        events = EventRepository(session)
+        if events.latest(job.id, EventType.BUDGET_WARNING) is None:
+            events.append(job.id, EventType.BUDGET_WARNING, tell_spending(job))
+        return True
 
     def _locked(self, session: Session) -> JobRow:
         """The job, of which nobody else holds or spends until this transaction ends."""
@@ -147,14 +156,3 @@ class Purse:
         job = JobRepository(session).get(self._tenant_id, self._claim.job_id)
         assert job is not None, "jobs are never deleted"
         return job
-
-
-def _room(job: JobRow, micros: Sequence[int]) -> int:
-    """How many of these calls, from the first on, both caps have room for."""
-    calls = len(micros)
-    if job.cap_calls is not None:
-        calls = min(calls, max(0, job.cap_calls - job.spent_calls - job.held_calls))
-    if job.cap_micros is not None:
-        left = job.cap_micros - job.spent_micros - job.held_micros
-        calls = min(calls, sum(total <= left for total in accumulate(micros)))
-    return calls

@@ -5,15 +5,18 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from core.db.repositories.engine import GhostWorker
+from core.lifecycle import StopReason
 from llkd.types import Question, TeacherAnswer
 from worker.asking.desk import Asked
 from worker.asking.failures import FailureLog
 from worker.asking.purse import Payment, Purse
+from worker.asking.remote_teacher import RemoteTeacher
 from worker.asking.store import AnswerStore
 from worker.calling.breaker import Park
+from worker.labelling_time import LabellingTime
 from worker.tally import Tally
 
 Result = TypeVar("Result")
@@ -26,33 +29,6 @@ BLOCK = 16
 # less than the supervisor waits before it kills.
 LOOK_S = 0.25
 PATIENCE_S = 10.0
-
-
-class RemoteTeacher(Protocol):
-    """Answers one question at a time, many times at once."""
-
-    @property
-    def concurrency(self) -> int:
-        """Questions in flight at the most."""
-        ...
-
-    def order(self, questions: Sequence[Question]) -> Sequence[int]:
-        """Places in the order in which to ask, such that the server's caches are of use."""
-        ...
-
-    def most_micros(self, question: Question) -> int:
-        """What asking it can cost at the most, all tries together."""
-        ...
-
-    async def ask(self, question: Question) -> TeacherAnswer:
-        """Answer it, with its price; a question that cannot be answered has a status for that.
-
-        Raises:
-            Park: the server cannot be asked for a while.
-        """
-        ...
-
-    async def close(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -91,10 +67,12 @@ class RemoteDesk:
         store: AnswerStore,
         purse: Purse,
         runner: asyncio.Runner,
+        labelling_time: LabellingTime,
         is_stopping: Callable[[], bool],
     ) -> None:
         self.tally = Tally()
-        self.budget_reached = False
+        self.turned_down: StopReason | None = None
+        self.labelling_time = labelling_time
         self.teacher = teacher
         self.store = store
         self.purse = purse
@@ -122,7 +100,9 @@ class RemoteDesk:
         places: Sequence[int | None],
         told: Callable[[int], None],
     ) -> list[Asked | None]:
-        if self.budget_reached:
+        if self.turned_down is None and self.labelling_time.is_over:
+            self.turned_down = StopReason.TIME
+        if self.turned_down is not None:
             return [None] * len(questions)
         return self._runner.run(_Round(self, questions, places, told).run())
 
@@ -177,8 +157,12 @@ class _Round:
         await self._done.put(None)
         await keeper
         await self._put_back()
-        if self._ending is not None:
+        ran_out = self._desk.labelling_time.is_over
+        # A server that cannot be asked is of no matter once it is not to be asked.
+        if self._ending is not None and not (ran_out and isinstance(self._ending, Park)):
             raise self._ending
+        if ran_out and None in self._answers and self._desk.turned_down is None:
+            self._desk.turned_down = StopReason.TIME
         return self._answers
 
     async def _feed(self) -> None:
@@ -202,7 +186,7 @@ class _Round:
             if calls == len(block):
                 continue
             if not purse.holds_calls:
-                self._desk.budget_reached = True
+                self._desk.turned_down = StopReason.BUDGET
                 return
             # Calls cost less than what is held for them: there may be room once one is paid.
             await self._paid.wait()
@@ -295,7 +279,8 @@ class _Round:
             caller.cancel()
 
     def _is_ending(self) -> bool:
-        return self._ending is not None or self._desk.is_stopping()
+        desk = self._desk
+        return self._ending is not None or desk.is_stopping() or desk.labelling_time.is_over
 
     def _end(self, error: Exception) -> None:
         self._ending = self._ending or error

@@ -1,14 +1,12 @@
 """The answers of one teacher that are there already, as one job sees them."""
 
-import hashlib
-import json
 from collections.abc import Sequence
-from dataclasses import asdict
 
 from core.db.repositories.answers import AnswerRepository
 from core.db.session import Database
 from core.db.tables import TeacherAnswerRow
 from core.ids import JobId, TenantId
+from llkd.answer_keys import answer_key
 from llkd.specs import label_key
 from llkd.types import AnswerStatus, ConfidenceSource, Question, TeacherAnswer
 from worker.asking.desk import Asked
@@ -63,10 +61,7 @@ class AnswerStore:
         return [self._row(*pair) for pair in zip(questions, answers, strict=True)]
 
     def _key(self, question: Question) -> str:
-        provided = question.provided if self._reads_provided else None
-        given = None if provided is None else asdict(provided)
-        decides = [self._fingerprint, question.text, given]
-        return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
+        return answer_key(self._fingerprint, question, reads_provided=self._reads_provided)
 
     def _row(self, question: Question, answer: TeacherAnswer) -> TeacherAnswerRow:
         return TeacherAnswerRow(

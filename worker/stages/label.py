@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from core.dataset_files import ROW_GROUP, count_rows, iter_batches
 from core.db.repositories.stages import StageRepository
 from core.ids import JobId
 from core.label_files import UNASKED, LabelEntry, Role, write_labels
-from core.lifecycle import EventType, Purpose, Stage
+from core.lifecycle import EventType, Purpose, Stage, why_cut_short
 from llkd.types import FloatArray, ProvidedAnswer, Question
 from worker.asking.desk import Asked
 from worker.asking.opening import open_desk
@@ -18,6 +19,7 @@ from worker.calibrating import calibrate_labels
 from worker.confidence import make_passport
 from worker.content_free import ask_content_free
 from worker.durability import durably
+from worker.enough import check_enough
 from worker.job import Job
 from worker.pool import load_pool
 from worker.prior import correct_labels
@@ -36,16 +38,17 @@ def label(job: Job, _: Mapping[Stage, Json]) -> Json:
 
     Raises:
         TeacherUnusable: it fails on too many texts.
+        TooFewLabels: the budget or the time did not reach for as many as training needs.
+        Park: a server cannot be asked for a while.
     """
     if job.row.from_job_id is not None:
         output = _answers_of(job, job.row.from_job_id)
     else:
-        labelling = Labelling(job)
-        try:
+        with job.labelling_time.wakes_parked(), closing(Labelling(job)) as labelling:
             output = labelling.run()
-        finally:
-            labelling.close()
-    return output | make_passport(job, load_pool(job, {Stage.LABEL: output}))
+    pool = load_pool(job, {Stage.LABEL: output})
+    check_enough(pool, why_cut_short(output))
+    return output | make_passport(job, pool)
 
 
 def _answers_of(job: Job, earlier: JobId) -> Json:
@@ -57,7 +60,7 @@ def _answers_of(job: Job, earlier: JobId) -> Json:
     job.progress.advance(output["rows"], rows=output["rows"], teacher=counts)
     # This job's passport is made anew: it may ask for another confidence.
     answers = {key: value for key, value in output.items() if key not in PASSPORT}
-    return {**answers, "counts": counts, "budget_reached": False}
+    return {**answers, "counts": counts, "cut_short": None}
 
 
 class Labelling:
@@ -87,7 +90,8 @@ class Labelling:
         # Asked for by name, it comes before the texts: a cap that they reach would leave none.
         if job.spec.calibration == "contextual":
             self._ask_content_free()
-        is_short = cap is not None and cap < pool_rows
+        # How far money reaches is known only once it is spent.
+        is_short = job.row.cap_micros is not None or (cap is not None and cap < pool_rows)
         chooses = self._is_pilot or self._is_lazy or is_short
         passes = 2 if chooses else 1
         job.progress.expect(passes * pool_rows + (0 if other is None else count_rows(other)))
@@ -100,6 +104,8 @@ class Labelling:
         asked = None if self._is_pilot else other
         evaluation_labels = None if asked is None else self._file(asked, None)
         self._desk.tally.check_all()
+        self._tell_if_cut_short()
+        cut_short = self._desk.turned_down
         counts = self._desk.tally.counts()
         job.book.tell(EventType.TEACHER_PROGRESS, **counts)
         output = {
@@ -108,7 +114,7 @@ class Labelling:
             "rows": pool_rows,
             "counts": counts,
             "confidence_source": self._desk.tally.confidence_source.value,
-            "budget_reached": self._desk.budget_reached,
+            "cut_short": None if cut_short is None else cut_short.value,
             "buying": None if self._bought is None else self._bought.told,
         }
         by_lot = None if self._bought is None else self._bought.by_lot
@@ -207,12 +213,18 @@ class Labelling:
         counts = tally.counts()
         rows = done if self._bought is None else tally.asked
         job.progress.advance(done, rows=rows, teacher=counts, tokens=tally.tokens())
-        if self._desk.budget_reached:
-            job.book.tell_once(EventType.BUDGET_REACHED, **counts)
+        self._tell_if_cut_short()
         if tally.asked:
             job.book.tell_sometimes(EventType.TEACHER_PROGRESS, **counts)
         tally.check_first()
         job.stop.check()
+
+    def _tell_if_cut_short(self) -> None:
+        desk = self._desk
+        if desk.turned_down is not None:
+            self._job.book.tell_once(
+                EventType.BUDGET_REACHED, stop_reason=desk.turned_down.value, **desk.tally.counts()
+            )
 
     def _question(self, row: Row) -> Question:
         return Question(row["text"], _provided(row))

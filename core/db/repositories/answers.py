@@ -5,7 +5,7 @@ from datetime import timedelta
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, inspect, or_, select
+from sqlalchemy import ColumnElement, and_, func, inspect, or_, select
 from sqlalchemy.orm import Session
 
 from core.db.base import db_now
@@ -51,6 +51,20 @@ class AnswerRepository:
             )
             found.update((row.key, row) for row in rows)
         return found
+
+    def count(self, tenant_id: TenantId, keys: Sequence[str]) -> int:
+        """How many of these keys have an answer that a new job would find."""
+        total = 0
+        remaining = iter(dict.fromkeys(keys))
+        while some := list(islice(remaining, KEYS_AT_ONCE)):
+            total += self.session.scalars(
+                select(func.count()).where(
+                    TeacherAnswerRow.tenant_id == tenant_id,
+                    TeacherAnswerRow.key.in_(some),
+                    _is_good_for_others(),
+                )
+            ).one()
+        return total
 
     def store(self, tenant_id: TenantId, rows: Sequence[TeacherAnswerRow]) -> None:
         """Keep the answers whose key has none yet, or a failure; of two failures the later.

@@ -91,6 +91,23 @@ class TeacherRepository:
             tenant_id, teacher_id, sealed_key=sealed_key, key_last4=key_last4, last_test=None
         )
 
+    def with_keys(self, *, after: TeacherId | None, limit: int) -> Sequence[TeacherRow]:
+        """The next teachers of all tenants that have a key, in the order of ids."""
+        question = select(TeacherRow).where(TeacherRow.sealed_key.is_not(None))
+        if after is not None:
+            question = question.where(TeacherRow.id > after)
+        return self.session.scalars(question.order_by(TeacherRow.id).limit(limit)).all()
+
+    def rewrap_key(self, tenant_id: TenantId, teacher_id: TeacherId, *, sealed_key: Json) -> None:
+        """Store the same key in another wrapping; to everyone else nothing has changed.
+
+        What is wrapped has to be read under `hold` beforehand.
+        """
+        self.session.execute(
+            update(TeacherRow).where(_is(tenant_id, teacher_id)).values(sealed_key=sealed_key),
+            execution_options={"synchronize_session": False},
+        )
+
     def note_test(
         self, tenant_id: TenantId, teacher_id: TeacherId, found: Json, *, of: datetime
     ) -> bool:

@@ -73,6 +73,12 @@ class Probed:
         )
 
 
+def possible_rungs(*, votes: int) -> list[tuple[str, int]]:
+    """Name and answers a text of every way in which a server may turn out to be asked."""
+    plain = [(rung.name, rung.answers) for rung in _PLAIN_RUNGS.values()]
+    return [*plain, (TokenLogprobs.name, TokenLogprobs.answers), (Votes.name, votes)]
+
+
 def _rung_json(rung: Rung) -> Json:
     match rung:
         case Votes():

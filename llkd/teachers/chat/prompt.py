@@ -51,7 +51,8 @@ class ChatPrompt:
 
     def deck_of(self, text: str) -> Deck:
         """The deck that this text is asked with."""
-        return self.decks[deck_number(text, count=len(self.decks))]
+        count = len(self.decks)
+        return self.decks[(deck_number(text, count=count) + self.task.turn) % count]
 
     def options(self, text: str) -> Options:
         """What may be answered about this text."""

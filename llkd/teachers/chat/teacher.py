@@ -1,15 +1,14 @@
 """A teacher behind a chat server: asks about one text, and understands the reply."""
 
-import hashlib
-import json
 from collections.abc import Sequence
 
 from llkd.teachers.chat.calling import Call, Failure
 from llkd.teachers.chat.decks import order_by_deck
 from llkd.teachers.chat.exchange import Exchange, estimate_tokens
+from llkd.teachers.chat.fingerprint import chat_fingerprint
 from llkd.teachers.chat.matching import Options
 from llkd.teachers.chat.probed import Probed
-from llkd.teachers.chat.prompt import RECIPE_VERSION, ChatPrompt
+from llkd.teachers.chat.prompt import ChatPrompt
 from llkd.teachers.chat.reading import Choice, choices_of
 from llkd.teachers.chat.refusals import status_of
 from llkd.teachers.chat.rungs.base import MALFORMED, Rung
@@ -50,23 +49,14 @@ class ChatTeacher:
 
     @property
     def fingerprint(self) -> str:
-        """Sha256 over the recipe, the server and its model, the rung and all that is told.
-
-        The key is left out: it decides who pays, not what is answered.
-        """
-        labels = [[label.name, label.description, *label.examples] for label in self._task.labels]
-        decides = json.dumps(
-            [
-                "openai",
-                RECIPE_VERSION,
-                [self._base_url, self._model],
-                [self._rung.name, self._rung.answers],
-                self._task.instruction,
-                self._task.examples_per_label,
-                labels,
-            ]
+        """Of all that decides an answer."""
+        return chat_fingerprint(
+            self._task,
+            base_url=self._base_url,
+            model=self._model,
+            rung=self._rung.name,
+            answers=self._rung.answers,
         )
-        return hashlib.sha256(decides.encode()).hexdigest()
 
     @property
     def model(self) -> str:

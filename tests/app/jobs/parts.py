@@ -143,7 +143,7 @@ def label_output(artifacts: ArtifactStore, entries: Sequence[LabelEntry]) -> Jso
             "agreement": None,
         },
         "estimated_confidence": None,
-        "budget_reached": False,
+        "cut_short": None,
         "effort": {"units": 40, "seconds": 1.5},
     }
 

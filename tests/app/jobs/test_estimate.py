@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import func, select
 
@@ -84,14 +85,16 @@ class TestEstimate:
         self, client: TestClient, dataset_id: DatasetId
     ) -> None:
         writer = {"kind": "huggingface", "model": "owner/name", "revision": "0" * 40}
-        labels = [{"name": "billing", "examples": ["word " * 400] * 5}, {"name": "tech"}]
+        examples = [f"{number}" + "word" * 500 for number in range(5)]
+        labels = [{"name": "billing", "examples": examples}, {"name": "tech"}]
         body = job_body(dataset_id, labels=labels, teacher=writer)
         told = _estimate(client, body)
         fewer = _estimate(client, body | {"teacher": writer | {"examples_per_label": 0}})
-        # 40 texts, and the four that say nothing. Four examples of 2,000 bytes before each of
-        # them, at four bytes a token.
+        # 40 texts, and the four that say nothing. Four examples of 2,001 bytes before each of
+        # them, at four bytes a token, and a few words around each.
         assert told["teacher_calls"]["expected"] == 44
-        assert told["tokens"]["expected"] - fewer["tokens"]["expected"] == 44 * 4 * 2000 / 4
+        more = told["tokens"]["expected"] - fewer["tokens"]["expected"]
+        assert more == pytest.approx(44 * 4 * 2001 / 4, rel=0.05)
         assert told["cost_usd"] == {"low": 0.0, "expected": 0.0, "high": 0.0}
 
     def test_steps_follow_the_selection(self, client: TestClient, dataset_id: DatasetId) -> None:

@@ -62,11 +62,21 @@ class TestGetJob:
         assert job["finished_at"] is not None
         assert "retry-after" not in answer.headers
 
-    def test_labels_cut_short_by_the_budget_are_why_training_stopped(
+    @pytest.mark.parametrize("reason", ["budget", "time"])
+    def test_what_cut_labelling_short_is_why_training_stopped(
+        self, client: TestClient, database: Database, artifacts: ArtifactStore, reason: str
+    ) -> None:
+        job_id = add_job(database)
+        cut = label_output(artifacts, []) | {"cut_short": reason}
+        finish_stages(database, job_id, {Stage.LABEL: cut, Stage.TRAIN: TRAIN_OUTPUT})
+        assert client.get(f"/jobs/{job_id}").json()["stop_reason"] == reason
+
+    def test_so_it_is_with_a_job_of_an_earlier_release(
         self, client: TestClient, database: Database, artifacts: ArtifactStore
     ) -> None:
         job_id = add_job(database)
         cut = label_output(artifacts, []) | {"budget_reached": True}
+        del cut["cut_short"]
         finish_stages(database, job_id, {Stage.LABEL: cut, Stage.TRAIN: TRAIN_OUTPUT})
         assert client.get(f"/jobs/{job_id}").json()["stop_reason"] == "budget"
 

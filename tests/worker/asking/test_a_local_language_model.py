@@ -72,10 +72,10 @@ class TestAJob:
             assert answer.tokens_in > 0
 
     def test_spends_calls_and_no_money(self, workshop: Workshop) -> None:
-        job = claim(workshop, cap_calls=10)
-        assert label(job, {})["budget_reached"]
+        job = claim(workshop, cap_calls=20)
+        assert label(job, {})["cut_short"] == "budget"
         row = workshop.row(job.row.id)
-        assert (row.spent_calls, row.spent_micros) == (10, 0)
+        assert (row.spent_calls, row.spent_micros) == (20, 0)
 
     def test_asks_nothing_twice(self, workshop: Workshop) -> None:
         label(claim(workshop), {})

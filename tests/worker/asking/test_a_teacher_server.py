@@ -68,11 +68,11 @@ class TestAJob:
 
     def test_pays_by_the_token_and_stops_at_its_cap(self, workshop: Workshop, chat: str) -> None:
         prices = {"input_usd_per_million": 1.0, "output_usd_per_million": 1.0}
-        cap = 20_000
+        cap = 30_000
         job = claim(workshop, chat, teacher={"prices": prices}, cap_micros=cap)
         output = label(job, {})
         row = workshop.row(job.row.id)
-        assert output["budget_reached"]
+        assert output["cut_short"] == "budget"
         assert 0 < output["counts"]["asked"] < 40
         assert cap / 2 < row.spent_micros <= cap
         assert row.held_micros == row.held_calls == 0

@@ -12,6 +12,7 @@ from core.db.repositories.answers import AnswerRepository
 from core.db.repositories.engine import GhostWorker
 from core.db.session import Database
 from core.db.tables import JobEventRow, TeacherAnswerRow
+from core.lifecycle import StopReason
 from llkd.errors import TeacherUnusable
 from llkd.types import AnswerStatus, Question, TeacherAnswer
 from tests.worker.corpus import add_dataset, add_distillation, make_rows
@@ -23,6 +24,7 @@ from worker.asking.remote_desk import RemoteDesk
 from worker.asking.store import AnswerStore
 from worker.calling.breaker import Park
 from worker.calling.outcomes import Effort
+from worker.labelling_time import LabellingTime
 
 MOST = 40
 PRICE = 10
@@ -72,6 +74,7 @@ class Office:
         self.server = server
         self.database = workshop.database
         self.stopping = False
+        self.time = 0.0
         self.told: list[int] = []
         self._workshop = workshop
         job = self.job
@@ -90,6 +93,7 @@ class Office:
             store=store,
             purse=purse,
             runner=asyncio.Runner(),
+            labelling_time=LabellingTime(600, clock=lambda: self.time),
             is_stopping=lambda: self.stopping,
         )
 
@@ -171,7 +175,7 @@ class TestTheBudget:
         asked = here.ask(texts(100))
         assert len(here.server.asked) == 37
         assert sum(each is not None for each in asked) == 37
-        assert here.desk.budget_reached
+        assert here.desk.turned_down is StopReason.BUDGET
         assert here.accounts() == (37, 37 * PRICE, 0, 0)
         assert here.ask(texts(100)) == [None] * 100
 
@@ -190,7 +194,15 @@ class TestTheBudget:
         assert max(most) <= cap
         spent = here.accounts()[1]
         assert cap - MOST < spent <= cap
-        assert here.desk.budget_reached
+        assert here.desk.turned_down is StopReason.BUDGET
+
+    def test_in_money_is_told_when_four_fifths_are_spent(self, office):
+        here = office(cap_micros=1000)
+        here.ask(texts(300))
+        with here.database.read() as session:
+            (warning,) = session.query(JobEventRow).filter_by(type="budget.warning").all()
+        assert warning.data["max_usd"] == 0.001
+        assert 0.0008 <= warning.data["spent_usd"] < 0.001
 
     def test_holds_in_a_hundred_of_a_hundred_runs(self, office, record_property):
         cap = 10 * MOST
@@ -202,6 +214,33 @@ class TestTheBudget:
             passed += spent + held <= cap and held_calls == 0 and spent_calls >= 10
         record_property("figure", f"spent + held within the cap in {passed} of 100 runs")
         assert passed == 100
+
+
+class TestTheTimeForLabelling:
+    def test_ends_the_asking_and_leaves_nothing_held(self, office):
+        here = office(FakeServer(concurrency=4))
+
+        def tell(over: int) -> None:
+            here.time = 601.0 if over >= 12 else 0.0
+
+        asked = here.ask(texts(1000), tell)
+        answered = sum(each is not None for each in asked)
+        assert 12 <= answered == here.stored() == len(here.server.asked) < 100
+        assert here.desk.turned_down is StopReason.TIME
+        assert here.accounts() == (answered, answered * PRICE, 0, 0)
+        assert here.ask(texts(3)) == [None] * 3
+        assert len(here.server.asked) == answered
+
+    def test_parks_no_job_once_it_is_over(self, office):
+        class Dying(FakeServer):
+            async def ask(self, question: Question) -> TeacherAnswer:
+                here.time = 601.0
+                raise Park("teacher-unavailable", "Silence.", after_s=60)
+
+        here = office(Dying())
+        assert here.ask(texts(20)) == [None] * 20
+        assert here.desk.turned_down is StopReason.TIME
+        assert here.accounts() == (0, 0, 0, 0)
 
 
 class TestItsEnd:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from llkd.specs import Label
 from llkd.teachers.chat.calling import Called
 from llkd.teachers.chat.errors import RungUnavailable
+from llkd.teachers.chat.fingerprint import chat_fingerprint
 from llkd.teachers.chat.ladder import Confidence, probe
 from llkd.teachers.chat.probed import Probed
 from llkd.teachers.chat.prompt import ChatPrompt
@@ -129,6 +130,17 @@ class TestTheRungs:
 
 
 class TestThePrompt:
+    def test_turned_each_label_has_another_code_and_the_same_text_another_key(self):
+        turned = ChatTask(LABELS, TASK.instruction, TASK.examples_per_label, turn=1)
+        for text in TEXTS:
+            before, after = ChatPrompt(TASK).deck_of(text), ChatPrompt(turned).deck_of(text)
+            assert all(a != b for a, b in zip(before.codes, after.codes, strict=True))
+        keys = {
+            chat_fingerprint(task, base_url="http://h/v1", model="m", rung="text", answers=1)
+            for task in (TASK, turned)
+        }
+        assert len(keys) == 2
+
     def test_all_texts_of_a_deck_share_their_beginning(self):
         prompt = ChatPrompt(TASK)
         texts = [f"text {number}" for number in range(200)]
