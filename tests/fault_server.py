@@ -7,6 +7,7 @@ asked about before.
 import asyncio
 import json
 import re
+import ssl
 import threading
 import time
 from collections import Counter
@@ -89,11 +90,13 @@ class FaultServer:
 
 
 @contextmanager
-def faulty(react: Callable[[Asked], Reaction]) -> Iterator[FaultServer]:
+def faulty(
+    react: Callable[[Asked], Reaction], *, tls: ssl.SSLContext | None = None
+) -> Iterator[FaultServer]:
     """The server on a free port of this machine, until the block ends."""
     server = FaultServer(react)
     loop = asyncio.new_event_loop()
-    listening = loop.run_until_complete(asyncio.start_server(server.talk, HOST, 0))
+    listening = loop.run_until_complete(asyncio.start_server(server.talk, HOST, 0, ssl=tls))
     server.port = listening.sockets[0].getsockname()[1]
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
