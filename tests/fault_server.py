@@ -169,6 +169,16 @@ def in_seconds(seconds: int) -> str:
     return formatdate(time.time() + seconds, usegmt=True)
 
 
+def late(seconds: float, reaction: Reaction = ANSWERS) -> Reaction:
+    """React so much later."""
+
+    async def react(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(seconds)
+        await reaction(asked, writer)
+
+    return react
+
+
 async def resets(asked: Asked, writer: asyncio.StreamWriter) -> None:
     """Break the connection in the middle of the body."""
     writer.write(reply(completion())[:-40])
