@@ -173,7 +173,7 @@ class TestATeachersKey:
             number = len(server.asked)
             if number % 50 == 0:
                 return error(
-                    400, code="content_filter", message=f"No, {asked.key}", x_key=asked.key
+                    400, code="content_filter", message=f"No, {asked.key}", x_key=str(asked.key)
                 )
             if number % 50 == 1 and number > 1:
                 return error(500, code=str(asked.key), message=f"Oh, {asked.key}")

@@ -286,16 +286,22 @@ class TestAServerThatBreaksMidway:
     @pytest.mark.parametrize(
         ("fault", "code"),
         [
-            (error(401), "teacher-auth"),
-            (error(403), "teacher-auth"),
-            (error(402), "teacher-quota"),
-            (error(429, code="insufficient_quota"), "teacher-quota"),
-            (error(429, retry_after="3600"), "teacher-unavailable"),
-            (error(503, retry_after=in_seconds(3600)), "teacher-unavailable"),
-            (error(500), "teacher-unavailable"),
-            (resets, "teacher-unavailable"),
-            (says(reply(b"<html>")), "teacher-unavailable"),
-            (says(reply({}, 302, location="http://169.254.169.254/")), "teacher-unavailable"),
+            pytest.param(error(401), "teacher-auth", id="401"),
+            pytest.param(error(403), "teacher-auth", id="403"),
+            pytest.param(error(402), "teacher-quota", id="402"),
+            pytest.param(error(429, code="insufficient_quota"), "teacher-quota", id="no-quota"),
+            pytest.param(error(429, retry_after="3600"), "teacher-unavailable", id="429-an-hour"),
+            pytest.param(
+                error(503, retry_after=in_seconds(3600)), "teacher-unavailable", id="503-a-date"
+            ),
+            pytest.param(error(500), "teacher-unavailable", id="500"),
+            pytest.param(resets, "teacher-unavailable", id="reset"),
+            pytest.param(says(reply(b"<html>")), "teacher-unavailable", id="html"),
+            pytest.param(
+                says(reply({}, 302, location="http://169.254.169.254/")),
+                "teacher-unavailable",
+                id="redirect",
+            ),
         ],
     )
     def test_parks_the_job(self, workshop: Workshop, fault: Reaction, code: str) -> None:
