@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
-import onnxruntime
 
 from llkd.calibration import softmax
 from llkd.predictor_manifest import MANIFEST, MODEL, TOKENIZER, Manifest, read_manifest
 from llkd.predictor_tokens import TokenReader, Tokens
+from llkd.silent_runtime import onnxruntime
 from llkd.types import Classified, FloatArray
 
 # Measured on MiniLM: 8 texts of one length beat both 1 and 32 of mixed length, because

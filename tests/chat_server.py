@@ -39,6 +39,17 @@ class Offers:
     several: bool = True
     # Answers 500 instead where log-probabilities are asked for.
     broken_logprobs: bool = False
+    # Answers 422 where a request has one of these fields.
+    refused: frozenset[str] = frozenset()
+
+
+# As `transformers serve` of transformers 5.23 was seen to answer: it refuses fields that are
+# not OpenAI's, and takes those of OpenAI that it does not know, with status 200 and no effect.
+TRANSFORMERS_SERVE = Offers(
+    logprobs=False,
+    several=False,
+    refused=frozenset({"structured_outputs", "guided_choice", "logprob_token_ids"}),
+)
 
 
 def make_model(codes: Sequence[str], *, seed: int = 0) -> LlamaForCausalLM:
@@ -94,6 +105,9 @@ def make_app(model: LlamaForCausalLM, offers: Offers) -> FastAPI:
         if offers.broken_logprobs and body.get("logprobs"):
             error = {"message": "Out of range float values are not JSON compliant", "code": 500}
             return JSONResponse({"error": error}, status_code=500)
+        if unexpected := offers.refused & body.keys():
+            detail = f"Unexpected fields in the request: {set(unexpected)}"
+            return JSONResponse({"detail": detail}, status_code=422)
         ids = conversation(body["messages"])
         count = body.get("n", 1) if offers.several else 1
         choices = [_choice(model, ids, body, offers, seed=seed) for seed in range(count)]

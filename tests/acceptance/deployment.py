@@ -73,6 +73,10 @@ class Deployment:
         self.redis_url = url
         self._environment["LLKD_REDIS_URL"] = url
 
+    def allow_teachers(self, *hosts: str) -> None:
+        """For the processes that are started from now on."""
+        self._environment["LLKD_TEACHER_HOSTS"] = ",".join(hosts)
+
     def start_api(self) -> subprocess.Popen[bytes]:
         process = self._start("api", [sys.executable, "-m", "app.serve"])
         wait_until(self._answers, what="the API answers")
@@ -179,14 +183,19 @@ class Deployment:
 
     def children(self) -> list[int]:
         """Process ids of the jobs' own processes, of this deployment alone."""
-        found = []
+        return [pid for pid, shown in self.processes().items() if b"worker.child" in shown]
+
+    def processes(self) -> dict[int, bytes]:
+        """What the system shows of this deployment's processes: command lines, environments."""
+        found = {}
         for entry in Path("/proc").iterdir():
             with contextlib.suppress(OSError):
-                command = (entry / "cmdline").read_bytes() if entry.name.isdecimal() else b""
-                if b"worker.child" not in command:
+                shown = (entry / "cmdline").read_bytes() if entry.name.isdecimal() else b""
+                if shown.find(b"python") < 0:
                     continue
-                if str(self.folder).encode() in (entry / "environ").read_bytes():
-                    found.append(int(entry.name))
+                environment = (entry / "environ").read_bytes()
+                if str(self.folder).encode() in environment:
+                    found[int(entry.name)] = shown + environment
         return found
 
     def logs(self) -> str:

@@ -1,10 +1,11 @@
 """A teacher server as a job asks it: reached safely, paced, probed once, priced."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Self
 
+import structlog
 from pydantic import SecretStr
 
 from core.egress.allow_list import AllowList
@@ -23,6 +24,8 @@ from worker.calling.breaker import UNAVAILABLE_S, Park
 from worker.calling.caller import PacedCaller
 from worker.calling.policy import CallPolicy
 
+log = structlog.get_logger(__name__)
+
 # The estimate takes three bytes for a token; no tokenizer makes more than one of each.
 _MOST_TOKENS_A_TOKEN = 3
 
@@ -35,6 +38,7 @@ class PricedChatTeacher:
         teacher: ChatTeacher,
         *,
         caller: Caller,
+        paced: PacedCaller,
         policy: CallPolicy,
         prices: PricesPerMillion,
         probed: Probed,
@@ -42,6 +46,7 @@ class PricedChatTeacher:
         self.teacher = teacher
         self.probed = probed
         self._caller = caller
+        self._paced = paced
         self._policy = policy
         self._prices = prices
 
@@ -80,16 +85,23 @@ class PricedChatTeacher:
             park_after_quiet_s=max(300.0, spec.timeout_seconds),
         )
         paced = PacedCaller(partial(caller.post, timeout_s=spec.timeout_seconds), policy)
-        wire = Wire(paced, path=endpoint.path)
+        wire = Wire(paced, path=endpoint.path, key=key)
         try:
             probed = await _probed(wire, spec, task, known)
         except BaseException:
-            await caller.aclose()
+            await _hang_up(caller, paced)
             raise
         teacher = ChatTeacher(
             task, base_url=str(endpoint), model=spec.model, probed=probed, call=wire
         )
-        return cls(teacher, caller=caller, policy=policy, prices=spec.prices or FREE, probed=probed)
+        return cls(
+            teacher,
+            caller=caller,
+            paced=paced,
+            policy=policy,
+            prices=spec.prices or FREE,
+            probed=probed,
+        )
 
     @property
     def concurrency(self) -> int:
@@ -116,7 +128,13 @@ class PricedChatTeacher:
         return replace(answer, cost_micros=cost)
 
     async def close(self) -> None:
-        await self._caller.aclose()
+        await _hang_up(self._caller, self._paced)
+
+
+async def _hang_up(caller: Caller, paced: PacedCaller) -> None:
+    """Close the connections, and tell the log how the calls went."""
+    log.info("teacher_calls", **asdict(paced.figures))
+    await caller.aclose()
 
 
 async def _probed(wire: Wire, spec: OpenAITeacher, task: ChatTask, known: Json | None) -> Probed:

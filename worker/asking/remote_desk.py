@@ -24,7 +24,9 @@ Result = TypeVar("Result")
 # So many questions that waiting for the slowest of them is a small part of the time.
 AT_ONCE = 4096
 # Calls are held in blocks: a transaction for each would be the slowest part of a fast server.
-BLOCK = 16
+# A block is half of what may be in flight, so that the database keeps up with many calls; what
+# is held and not in use yet counts as spent after a crash, so it is no more than that.
+LEAST_BLOCK = 16
 # How soon a request to stop is seen, and how long calls in flight are waited for then:
 # less than the supervisor waits before it kills.
 LOOK_S = 0.25
@@ -134,8 +136,9 @@ class _Round:
         self._over = 0
         # What ends the round early, raised once everything that was paid for is stored.
         self._ending: Exception | None = None
+        self._block = max(LEAST_BLOCK, desk.teacher.concurrency // 2)
         # Small: what waits here is held from the budget and not in use yet.
-        self._held: asyncio.Queue[_Held | None] = asyncio.Queue(BLOCK)
+        self._held: asyncio.Queue[_Held | None] = asyncio.Queue(self._block)
         self._done: asyncio.Queue[_Done | None] = asyncio.Queue()
         self._unused: list[_Held] = []
         self._asking: set[asyncio.Task[None]] = set()
@@ -173,7 +176,7 @@ class _Round:
             for place in teacher.order(self._questions)
         ]
         while waiting and not self._is_ending():
-            block = waiting[:BLOCK]
+            block = waiting[: self._block]
             self._paid.clear()
             try:
                 calls = await self._desk.clerk(partial(purse.hold, [each.micros for each in block]))

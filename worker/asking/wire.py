@@ -2,9 +2,13 @@
 
 from functools import partial
 
+from pydantic import SecretStr
+
+from core.logging import REDACTED
 from llkd.teachers.chat.calling import TOKENIZE, Called, Failure
 from worker.calling.caller import PacedCaller
 from worker.calling.outcomes import Answered, Unanswered, WhyNot
+from worker.calling.replies import JsonObject
 
 
 class Wire:
@@ -13,11 +17,13 @@ class Wire:
     Args:
         caller: of the server's root.
         path: the base URL's; questions go below it.
+        key: what the requests are sent with; a server may repeat it.
     """
 
-    def __init__(self, caller: PacedCaller, *, path: str) -> None:
+    def __init__(self, caller: PacedCaller, *, path: str, key: SecretStr | None) -> None:
         self._caller = caller
         self._path = path
+        self._key = key
 
     async def __call__(self, path: str, body: bytes, *, tokens: int) -> Called:
         """Send it.
@@ -32,9 +38,16 @@ class Wire:
         told = partial(Called, attempts=called.effort.attempts, timeouts=called.effort.maybe_billed)
         match called.result:
             case Answered(body=reply):
-                return told(reply=reply)
+                return told(reply=self._without_key(reply))
             case Unanswered() as unanswered:
                 return told(failure=_failure(unanswered))
+
+    def _without_key(self, reply: JsonObject) -> JsonObject:
+        """The reply with no key in the model's name: all of a server's words that are stored."""
+        name = reply.get("model")
+        if self._key is None or not isinstance(name, str):
+            return reply
+        return reply | {"model": name.replace(self._key.get_secret_value(), REDACTED)}
 
 
 def _failure(unanswered: Unanswered) -> Failure:

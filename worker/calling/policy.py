@@ -34,7 +34,7 @@ class CallPolicy:
     longest_wait_s: float = 600.0
 
     def __post_init__(self) -> None:
-        _check_range("concurrency", self.concurrency, 1, 256)
+        _check_range("concurrency", self.concurrency, 1, 512)
         _check_range("requests_per_minute", self.requests_per_minute, 1, 1_000_000)
         _check_range("tokens_per_minute", self.tokens_per_minute, 1, 1_000_000_000)
         _check_range("timeout_s", self.timeout_s, 1, 600)

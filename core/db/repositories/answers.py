@@ -14,7 +14,7 @@ from core.db.tables import TeacherAnswerRow
 from core.ids import JobId, TenantId
 
 ANSWERED = "answered"
-# The server's own trouble: over by the time another job asks.
+# The server's own trouble: over by the time another job, or a parked one, asks again.
 FAILED = "failed"
 # A refusal, or an answer that made no sense, was paid for; a day later the same model may
 # do better, and its operator may have mended it.
@@ -36,8 +36,9 @@ class AnswerRepository:
     ) -> Mapping[str, TeacherAnswerRow]:
         """The answers there are for this job, by key; keys without one are left out.
 
-        An answer is good for ever. What a job met as a failure stays one for that job; for
-        others it does so for a day, and the server's own trouble not at all.
+        An answer is good for ever. A text that a job met as refused, or answered with no
+        label, stays so for that job, and for others for a day; the server's own trouble for
+        nobody.
         """
         found: dict[str, TeacherAnswerRow] = {}
         remaining = iter(dict.fromkeys(keys))
@@ -46,7 +47,7 @@ class AnswerRepository:
                 select(TeacherAnswerRow).where(
                     TeacherAnswerRow.tenant_id == tenant_id,
                     TeacherAnswerRow.key.in_(some),
-                    or_(TeacherAnswerRow.job_id == job_id, _is_good_for_others()),
+                    _is_good_for(job_id),
                 )
             )
             found.update((row.key, row) for row in rows)
@@ -61,7 +62,7 @@ class AnswerRepository:
                 select(func.count()).where(
                     TeacherAnswerRow.tenant_id == tenant_id,
                     TeacherAnswerRow.key.in_(some),
-                    _is_good_for_others(),
+                    _is_good_for(None),
                 )
             ).one()
         return total
@@ -94,14 +95,12 @@ class AnswerRepository:
         )
 
 
-def _is_good_for_others() -> ColumnElement[bool]:
-    return or_(
-        TeacherAnswerRow.status == ANSWERED,
-        and_(
-            TeacherAnswerRow.status != FAILED,
-            TeacherAnswerRow.created_at > db_now(-FAILURE_LASTS.total_seconds()),
-        ),
-    )
+def _is_good_for(job_id: JobId | None) -> ColumnElement[bool]:
+    """Whether the answer is one for this job; None: for a job that is yet to come."""
+    is_met = TeacherAnswerRow.created_at > db_now(-FAILURE_LASTS.total_seconds())
+    if job_id is not None:
+        is_met = or_(TeacherAnswerRow.job_id == job_id, is_met)
+    return or_(TeacherAnswerRow.status == ANSWERED, and_(TeacherAnswerRow.status != FAILED, is_met))
 
 
 def _columns(row: TeacherAnswerRow) -> dict[str, Any]:

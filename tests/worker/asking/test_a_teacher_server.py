@@ -12,12 +12,13 @@ from core.db.session import Database
 from core.db.tables import TeacherAnswerRow
 from core.label_files import iter_labels
 from llkd.teachers.chat.errors import RungUnavailable
-from tests.chat_server import MODEL, Offers, make_app, make_model, running
+from tests.chat_server import MODEL, TRANSFORMERS_SERVE, Offers, make_app, make_model, running
 from tests.worker.corpus import add_dataset, add_distillation, make_rows, make_spec
 from tests.worker.workshop import Workshop
-from worker.asking.opening import TeacherNotAllowed
+from worker.asking.opening import PROBED, TeacherNotAllowed
 from worker.calling.breaker import Park
 from worker.job import Job
+from worker.protocol import Advanced
 from worker.stages.label import label
 
 CODES = ("A", "B", "C")
@@ -30,6 +31,12 @@ def teacher_at(url: str, **given: Any) -> dict[str, Any]:
 @pytest.fixture
 def workshop(database: Database, tmp_path: Path) -> Workshop:
     return Workshop(database, tmp_path / "var", tmp_path / "models")
+
+
+@pytest.fixture(scope="module")
+def serve() -> Iterator[str]:
+    with running(make_app(make_model(CODES), TRANSFORMERS_SERVE)) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +113,39 @@ class TestAJob:
         assert output["counts"]["answered"] == 30
         assert output["confidence_source"] == "votes"
         assert workshop.row(job.row.id).spent_calls == 60
+
+
+class TestTransformersServe:
+    """A server that ignores `logprobs`, with status 200; replayed with a tiny real model.
+
+    The real one, of transformers 5.23 with a random Llama, was asked once by the same jobs. It
+    answered 200 without log-probabilities to `logprobs`, one choice to `n`, unconstrained text to
+    `response_format`, and 422 to `structured_outputs` and `logprob_token_ids`; `/tokenize` was a
+    404. It samples only where the model's own generation settings say so, whatever temperature is
+    asked for. A job of 20 texts got its votes by 100 single requests, and one that named `logprobs`
+    ended with `RungUnavailable`, as here.
+    """
+
+    def test_counts_votes_and_says_so_where_any_confidence_will_do(
+        self, workshop: Workshop, serve: str
+    ) -> None:
+        job = claim(workshop, serve, rows=20)
+        output = label(job, {})
+        assert output["confidence_source"] == "votes"
+        assert output["counts"]["answered"] > 10
+        told = [each.detail for each in workshop.told if isinstance(each, Advanced)]
+        [probed] = told[-1][PROBED].values()
+        assert probed["rung"] == {"name": "votes", "answers": 5, "at_once": False}
+        assert probed["steps"][0]["why_not"] == "the reply has no log-probabilities"
+        assert probed["steps"][2] == {
+            "rung": "choice",
+            "why_not": "the server refuses the request",
+        }
+
+    def test_fails_a_job_that_asked_for_probabilities(self, workshop: Workshop, serve: str) -> None:
+        job = claim(workshop, serve, rows=20, teacher={"confidence": "logprobs"})
+        with pytest.raises(RungUnavailable, match="no log-probabilities"):
+            label(job, {})
 
 
 class TestAFaultyServer:

@@ -14,7 +14,7 @@ class TestAPolicy:
         [
             {},
             {"concurrency": 1},
-            {"concurrency": 256},
+            {"concurrency": 512},
             {"requests_per_minute": 1, "tokens_per_minute": 1},
             {"attempts": 1, "retry_share": 0.0},
             {"timeout_s": 300.0},
@@ -29,7 +29,7 @@ class TestAPolicy:
         ("name", "value"),
         [
             ("concurrency", 0),
-            ("concurrency", 257),
+            ("concurrency", 513),
             ("requests_per_minute", 0),
             ("tokens_per_minute", -1),
             ("timeout_s", 0.5),
