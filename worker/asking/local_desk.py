@@ -56,5 +56,9 @@ class LocalDesk:
         asked: list[Asked | None] = [Asked(answer, cached=False) for answer in answers]
         return asked + [None] * (len(questions) - calls)
 
+    def recount(self) -> None:
+        self.tally = Tally()
+        self.budget_reached = False
+
     def close(self) -> None:
         """It holds nothing open."""

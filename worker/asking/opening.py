@@ -37,7 +37,7 @@ class TeacherNotAllowed(LlkdError):
     code = "teacher-url-forbidden"
 
 
-def open_desk(job: Job) -> Desk:
+def open_desk(job: Job, purse: Purse) -> Desk:
     """The job's teacher, or teachers, behind the store of their answers and its budget.
 
     Raises:
@@ -45,7 +45,6 @@ def open_desk(job: Job) -> Desk:
         TeacherNotAllowed, RungUnavailable: a server may not be asked, or not as was asked for.
         Park: a server cannot be asked for a while.
     """
-    purse = Purse(job.database, tenant_id=job.tenant_id, claim=job.assignment.claim)
     spec = job.spec.teacher
     if isinstance(spec, EnsembleTeacher):
         members = [_open(job, member, purse) for member in spec.teachers]

@@ -93,8 +93,7 @@ class RemoteDesk:
         runner: asyncio.Runner,
         is_stopping: Callable[[], bool],
     ) -> None:
-        self.tally = Tally()
-        self.budget_reached = False
+        self.tally, self.budget_reached = Tally(), False
         self.teacher = teacher
         self.store = store
         self.purse = purse
@@ -129,6 +128,9 @@ class RemoteDesk:
     async def clerk(self, act: Callable[[], Result]) -> Result:
         """Run what waits for the database beside the event loop, one thing after another."""
         return await asyncio.get_running_loop().run_in_executor(self._clerk, act)
+
+    def recount(self) -> None:
+        self.tally, self.budget_reached = Tally(), False
 
     def close(self) -> None:
         self._runner.run(self.teacher.close())
