@@ -131,11 +131,10 @@ class Assistance:
 
 def _write(session: Session, share: Share, verdict: ShardVerdict) -> None:
     match verdict:
-        case Release():
+        case Release() | LeaveAlone() | NothingLeft():
+            # What is not its own any more stays as it is.
             ShardRepository(session).release(share)
         case Crash():
             ShardRepository(session).crash(share)
-        case NothingLeft() | LeaveAlone():
-            return
         case _:
             assert_never(verdict)

@@ -49,6 +49,7 @@ class TestAnIdleSlot:
         before = facts(stage.job(job_id))
         assert stage.run("succeed")
         assert shard(stage).attempt == 1
+        assert not is_leased(stage)
         assert facts(stage.job(job_id)) == before
         assert stage.events(job_id) == []
 
@@ -123,6 +124,7 @@ class TestHelpThatIsNotWantedAnyMore:
                 JobRepository(session).request_cancel(TENANT, job_id)
             thread.join(10)
             assert not thread.is_alive()
+        assert shard(stage).crashes == 0
 
     def test_ends_when_the_job_is_another_attempts(self, stage: Stage) -> None:
         job_id = offer(stage)

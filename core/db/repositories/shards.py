@@ -104,6 +104,10 @@ class ShardRepository:
         Raises:
             GhostWorker: it holds none any more, or the job was cancelled or lost.
         """
+        # It may be putting down one shard for the next at this moment, in a transaction that
+        # holds the job's row: a look from before its commit would find neither.
+        if not lock_job(self.session, share.job):
+            raise GhostWorker(share.job)
         renewed = self.session.scalar(
             update(JobShardRow)
             .where(
