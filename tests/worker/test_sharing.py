@@ -37,6 +37,7 @@ from worker.stop_request import StopRequest
 ROWS = 6 * SHARD_ROWS - 100
 FEW_SHOT = {"kind": "few_shot", "model": "local/tiny"}
 ZERO_SHOT = {"kind": "zero_shot", "model": "local/tiny"}
+HUGGINGFACE = {"kind": "huggingface", "model": "local/tiny"}
 PROVIDED = {"kind": "provided"}
 OPENAI = {"kind": "openai", "base_url": "http://vllm:8000", "model": "m"}
 LEASE = timedelta(seconds=30)
@@ -344,6 +345,7 @@ class TestWhichTeachers:
         [
             (FEW_SHOT, True),
             (ZERO_SHOT, True),
+            (HUGGINGFACE, True),
             (PROVIDED, False),
             (OPENAI, False),
             ({"kind": "ensemble", "teachers": [FEW_SHOT, PROVIDED]}, True),

@@ -93,6 +93,8 @@ class Labelling:
         # Asked for by name, it comes before the texts: a cap that they reach would leave none.
         if job.spec.calibration == "contextual":
             self._ask_content_free()
+            # They are found, and counted, when it is time to read them.
+            self._desk.recount()
         is_short = cap is not None and cap < pool_rows
         chooses = self._is_pilot or self._is_lazy or is_short
         passes = 2 if chooses else 1
