@@ -41,7 +41,7 @@ LABELS_SCHEMA = pa.schema(
         pa.field("probabilities", pa.list_(pa.float64())),
         pa.field("confidence", pa.float64()),
         pa.field("confidence_source", pa.string(), nullable=False),
-        # Whether the answer was there before this attempt asked.
+        # Whether another job had bought the answer.
         pa.field("cached", pa.bool_(), nullable=False),
         # By which calibration the confidence was changed; null where by none, and in files
         # of releases that knew none.

@@ -20,6 +20,7 @@ from worker.protocol import (
     Crashed,
     Ending,
     Json,
+    Waiting,
     decode,
 )
 
@@ -131,6 +132,8 @@ class ChildProcess:
             match message:
                 case Advanced():
                     self._note(message)
+                case Waiting():
+                    self.advanced_at = time.monotonic()
                 case CheckpointSaved(pointer=pointer):
                     with self._lock:
                         self._checkpoints.append(pointer)

@@ -23,6 +23,7 @@ from worker.labelling_time import LabellingTime
 from worker.progress import Progress
 from worker.protocol import Assignment, Json, Message
 from worker.stages.label import label
+from worker.stages.label_shard import label_shards
 from worker.stop_request import StopRequest
 
 log = structlog.get_logger(__name__)
@@ -31,7 +32,7 @@ Work = Callable[[Job, Mapping[Stage, Json]], Json]
 
 
 def run(assignment: Assignment, *, stop: StopRequest, tell: Callable[[Message], None]) -> Json:
-    """Live the rest of the job's life; returns its result.
+    """Live the rest of the job's life, or help with its label stage; returns what came of it.
 
     Raises:
         GhostWorker: the job is another attempt's.
@@ -40,6 +41,8 @@ def run(assignment: Assignment, *, stop: StopRequest, tell: Callable[[Message], 
     """
     database = open_database(assignment)
     job = _open_job(assignment, database, stop=stop, tell=tell)
+    if assignment.part is not None:
+        return label_shards(job, assignment.part)
     outputs = dict(job.book.outputs())
     for stage in job.life:
         if stage in outputs:

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core.db.repositories.engine import Claim
+from core.db.repositories.claims import Claim
 from core.ids import JobId
 
 Json = dict[str, Any]
@@ -19,12 +19,30 @@ EXIT_GHOST = 76
 
 
 @dataclass(frozen=True)
+class Part:
+    """The shard that an assistant begins with, and how it claims the next one.
+
+    Attributes:
+        worker: the name its shards are leased to; its supervisor renews them by it.
+    """
+
+    shard: int
+    attempt: int
+    first_row: int
+    rows: int
+    worker: str
+    lease_seconds: float
+
+
+@dataclass(frozen=True)
 class Assignment:
     """All that a child is told; it reads no environment and no settings of its own.
 
     Attributes:
+        attempt: at the job; an assistant's is the owner's.
         supervisor_pid: whose death is the child's death.
         database_url: with its password, hence by pipe, never on a command line.
+        part: what an assistant fills; None for the whole job.
     """
 
     tenant_id: str
@@ -40,6 +58,7 @@ class Assignment:
     # Servers that teachers may stand at, and the keys of those of this job by teacher id.
     teacher_hosts: tuple[str, ...] = ()
     teacher_keys: dict[str, str] = field(default_factory=dict, repr=False)
+    part: Part | None = None
 
     @property
     def claim(self) -> Claim:
@@ -60,7 +79,8 @@ class Assignment:
     def from_json(cls, text: str) -> "Assignment":
         fields = json.loads(text)
         lists = {name: tuple(fields[name]) for name in ("allowed_models", "teacher_hosts")}
-        return cls(**{**fields, **lists})
+        part = None if fields["part"] is None else Part(**fields["part"])
+        return cls(**{**fields, **lists, "part": part})
 
 
 def checkpoints_dir(data_dir: Path, job_id: str) -> Path:
@@ -81,6 +101,11 @@ class CheckpointSaved:
     """A checkpoint is on disk; nobody finds it before the pointer is in the job's row."""
 
     pointer: Json
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Others do what is left, and their own supervisors watch them: this is no stall."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +136,7 @@ class Crashed:
 
 
 Ending = Succeeded | Failed | Parked | Crashed
-Message = Advanced | CheckpointSaved | Ending
+Message = Advanced | CheckpointSaved | Waiting | Ending
 
 
 def encode(message: Message) -> bytes:
@@ -136,7 +161,8 @@ def decode(line: bytes) -> Message:
 
 
 _KINDS: dict[str, type[Message]] = {
-    kind.__name__: kind for kind in (Advanced, CheckpointSaved, Succeeded, Failed, Parked, Crashed)
+    kind.__name__: kind
+    for kind in (Advanced, CheckpointSaved, Waiting, Succeeded, Failed, Parked, Crashed)
 }
 
 __all__ = [
@@ -154,7 +180,9 @@ __all__ = [
     "Json",
     "Message",
     "Parked",
+    "Part",
     "Succeeded",
+    "Waiting",
     "checkpoints_dir",
     "decode",
     "encode",

@@ -1,4 +1,4 @@
-"""Takes back the jobs of workers that fell silent: in every worker process, without a leader."""
+"""Takes back the jobs and shards of silent workers: in every worker process, without a leader."""
 
 import time
 from collections.abc import Callable
@@ -6,7 +6,9 @@ from datetime import timedelta
 
 import structlog
 
-from core.db.repositories.engine import EngineRepository, Reaped
+from core.db.repositories.claims import Reaped
+from core.db.repositories.engine import EngineRepository
+from core.db.repositories.shards import ShardRepository
 from core.db.session import Database
 from worker.drain import Drain
 from worker.durability import OUTAGE
@@ -41,7 +43,7 @@ class Reaper:
         self._hold_until = self._answered_at + settle.total_seconds()
 
     def tick(self) -> list[Reaped]:
-        """Reap once, unless others must be given time to renew first.
+        """Reap jobs, and then shards, unless others must be given time to renew first.
 
         Raises:
             sqlalchemy.exc.OperationalError: the database does not answer.
@@ -56,7 +58,14 @@ class Reaper:
         if now < self._hold_until:
             return []
         with self._database.write() as session:
-            return EngineRepository(session).reap()
+            reaped = EngineRepository(session).reap()
+        # On its own: a transaction that holds many jobs' rows waits for no single one.
+        with self._database.write() as session:
+            for shard in ShardRepository(session).reap():
+                log.warning(
+                    "shard_reaped", job_id=shard.job_id, shard=shard.shard, crashes=shard.crashes
+                )
+        return reaped
 
     def run(self, drain: Drain, *, every_s: float) -> None:
         """Tick until the worker comes to its end."""

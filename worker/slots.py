@@ -15,9 +15,10 @@ from worker.devices import Device, find_devices
 from worker.drain import Drain
 from worker.durability import OUTAGE
 from worker.garbage import GarbageCollector
+from worker.launch import CHILD
 from worker.leftovers import sweep
 from worker.reaper import Reaper
-from worker.supervisor import CHILD, Supervisor
+from worker.supervisor import Supervisor
 
 log = structlog.get_logger(__name__)
 

@@ -1,4 +1,4 @@
-"""One job under one supervisor: its heart is kept beating, its child is watched and stopped."""
+"""One child under one supervisor: its heart is kept beating, and it is watched and stopped."""
 
 import logging
 import shutil
@@ -9,12 +9,12 @@ from pathlib import Path
 import structlog
 
 from core.config import Settings
-from core.db.repositories.engine import Claim, EngineRepository, GhostWorker
+from core.db.repositories.claims import GhostWorker
 from core.db.session import Database
-from core.db.tables import JobRow
 from worker.child_process import ChildProcess
 from worker.drain import Drain
 from worker.durability import OUTAGE
+from worker.hearts import Heart
 from worker.protocol import Json
 from worker.verdict import StopCause
 
@@ -37,7 +37,7 @@ class Supervision:
 
     def __init__(
         self,
-        row: JobRow,
+        heart: Heart,
         child: ChildProcess,
         *,
         database: Database,
@@ -45,10 +45,8 @@ class Supervision:
         drain: Drain,
     ) -> None:
         self.cause: StopCause | None = None
-        self._claim = Claim(row.id, row.attempt)
-        self._progress = row.progress
-        self._detail: Json = row.progress_detail
-        self._published = row.checkpoint
+        self._heart = heart
+        self._published = heart.published
         self._saved: list[Json] = []
         self._child = child
         self._database = database
@@ -75,19 +73,10 @@ class Supervision:
         return code
 
     def _beat(self) -> None:
-        said = self._child.advanced
-        if said is not None:
-            self._progress, self._detail = max(self._progress, said.progress), said.detail
         newest = self._saved[-1] if self._saved else None
         try:
             with self._database.write() as session:
-                orders = EngineRepository(session).heartbeat(
-                    self._claim,
-                    lease=self._settings.lease,
-                    progress=self._progress,
-                    detail=self._detail,
-                    checkpoint=newest,
-                )
+                cause = self._heart.beat(session, said=self._child.advanced, checkpoint=newest)
         except GhostWorker:
             self._stop(StopCause.GHOST)
         except OUTAGE as error:
@@ -96,10 +85,8 @@ class Supervision:
             self._renewed_at = time.monotonic()
             self._next_beat = self._renewed_at + self._settings.heartbeat_seconds
             self._forget_superseded(newest)
-            if orders.cancel_requested:
-                self._stop(StopCause.CANCEL)
-            elif orders.deadline_passed:
-                self._stop(StopCause.DEADLINE)
+            if cause is not None:
+                self._stop(cause)
 
     def _missed(self, error: Exception) -> None:
         silent = time.monotonic() - self._renewed_at
@@ -108,7 +95,6 @@ class Supervision:
         log.log(
             logging.ERROR if alarming else logging.WARNING,
             "heartbeat_missed",
-            job_id=self._claim.job_id,
             silent_seconds=round(silent, 1),
             error=type(error).__name__,
         )
@@ -128,7 +114,7 @@ class Supervision:
         if cause in {StopCause.GHOST, StopCause.CANCEL} or self.cause is None:
             self.cause = cause
         if self._killed_from is None:
-            log.info("child_stopping", job_id=self._claim.job_id, cause=cause.value)
+            log.info("child_stopping", cause=cause.value)
             self._killed_from = time.monotonic() + self._settings.kill_grace_seconds
             self._child.signal_group(signal.SIGTERM)
 

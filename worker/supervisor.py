@@ -1,10 +1,9 @@
-"""Claims a job, has a child do it, and records how that ended."""
+"""Claims a job, has a child do it, and records how that ended; without one, the slot helps."""
 
 import os
 import shutil
 import socket
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import assert_never
 from uuid import uuid4
@@ -18,31 +17,23 @@ from core.db.session import Database
 from core.db.tables import JobRow
 from core.errors import ServiceError
 from core.secret_key_file import open_vault
-from llkd.process_environment import TRAINING_ENVIRONMENT
-from worker.child_process import ChildProcess
+from worker.assistance import Assistance
 from worker.devices import Device, threads_per_slot
 from worker.drain import Drain
 from worker.durability import Abandoned, durably
 from worker.faults import FaultPoints
-from worker.leftovers import temporary_folder
+from worker.hearts import JobHeart
+from worker.launch import CHILD, Launcher
 from worker.problems import teacher_silent
-from worker.protocol import Assignment, checkpoints_dir
-from worker.supervision import Supervision
+from worker.protocol import checkpoints_dir
 from worker.teacher_keys import open_keys
 from worker.verdict import Crash, Finish, LeaveAlone, Park, Release, Verdict, judge
 
 log = structlog.get_logger(__name__)
 
-CHILD = (sys.executable, "-m", "worker.child")
 FIRST_STAGE = "label"
 # How soon a job is tried again whose teacher's key this worker cannot open.
 KEY_RETRY_S = 900.0
-THREAD_VARIABLES = (
-    "OMP_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "RAYON_NUM_THREADS",
-)
 
 
 class Supervisor:
@@ -65,13 +56,25 @@ class Supervisor:
         self._database = database
         self._settings = settings
         self._drain = drain
-        self._command = command
         self._vault = open_vault(settings.secret_keys, data_dir=settings.data_dir)
-        self._threads = threads_per_slot(settings.torch_threads, slots)
         self._worker = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:6]}"
+        self._launcher = Launcher(
+            database,
+            settings,
+            drain=drain,
+            threads=threads_per_slot(settings.torch_threads, slots),
+            command=command,
+        )
+        self._assistance = Assistance(
+            database, settings, worker=self._worker, launcher=self._launcher, drain=drain
+        )
 
     def run_next(self, device: Device) -> bool:
-        """Run the best ready job of this device's queues to its end; False when there is none."""
+        """Run the best ready job of this device's queues to its end, or help with one that runs.
+
+        Returns:
+            False when there is neither, and after help that failed: the slot waits for its bell.
+        """
         with self._database.write() as session:
             row = EngineRepository(session).claim(
                 queues=device.queues,
@@ -79,7 +82,7 @@ class Supervisor:
                 lease=self._settings.lease,
             )
         if row is None:
-            return False
+            return self._assistance.help_next(device)
         claim = Claim(row.id, row.attempt)
         FaultPoints(os.environ, attempt=row.attempt).reach("claim.after_commit")
         with structlog.contextvars.bound_contextvars(job_id=row.id, attempt=row.attempt):
@@ -97,36 +100,18 @@ class Supervisor:
             log.error("teacher_key_unreadable", code=error.code)
             silent = teacher_silent("teacher-auth", error.detail, stage=FIRST_STAGE)
             return Park(silent, KEY_RETRY_S)
-        log.info("child_starting", device=device.name)
-        with temporary_folder(self._settings.data_dir) as scratch:
-            return self._watch(row, device, scratch, keys=keys)
-
-    def _watch(
-        self, row: JobRow, device: Device, scratch: str, *, keys: Mapping[str, str]
-    ) -> Verdict:
-        child = ChildProcess(
-            self._command,
-            self._assignment(row, keys),
-            environment=self._environment(device, scratch),
-            log_path=self._settings.data_dir / "logs" / f"{row.id}.log",
+        ended = self._launcher.run(
+            self._launcher.assignment(row, keys=keys),
+            JobHeart(row, lease=self._settings.lease),
+            device,
+            log_name=row.id,
         )
-        supervision = Supervision(
-            row,
-            child,
-            database=self._database,
-            settings=self._settings,
-            drain=self._drain,
-        )
-        try:
-            exit_code = supervision.watch()
-        finally:
-            child.close()
-        stage = child.advanced.detail.get("stage") if child.advanced else row.stage
+        stage = ended.advanced.detail.get("stage") if ended.advanced else row.stage
         return judge(
-            exit_code,
-            ending=child.ending,
-            cause=supervision.cause,
-            failed_at=child.failed_at(),
+            ended.exit_code,
+            ending=ended.ending,
+            cause=ended.cause,
+            failed_at=ended.failed_at,
             stage=stage or FIRST_STAGE,
         )
 
@@ -148,37 +133,6 @@ class Supervisor:
             if over:
                 folder = checkpoints_dir(self._settings.data_dir.resolve(), claim.job_id)
                 shutil.rmtree(folder, ignore_errors=True)
-
-    def _assignment(self, row: JobRow, keys: Mapping[str, str]) -> Assignment:
-        models_dir = self._settings.models_dir
-        return Assignment(
-            tenant_id=row.tenant_id,
-            job_id=row.id,
-            attempt=row.attempt,
-            supervisor_pid=os.getpid(),
-            database_url=self._settings.database.render_as_string(hide_password=False),
-            data_dir=str(self._settings.data_dir.resolve()),
-            models_dir=None if models_dir is None else str(models_dir.resolve()),
-            allowed_models=self._settings.allowed_models,
-            threads=self._threads,
-            checkpoint_seconds=self._settings.checkpoint_seconds,
-            teacher_hosts=self._settings.teacher_hosts,
-            teacher_keys=dict(keys),
-        )
-
-    def _environment(self, device: Device, scratch: str) -> dict[str, str]:
-        # Settings go down the pipe: the environment of a process can be read by others.
-        kept = {key: value for key, value in os.environ.items() if not key.startswith("LLKD_")}
-        threads = dict.fromkeys(THREAD_VARIABLES, str(self._threads))
-        return {
-            **kept,
-            **threads,
-            **TRAINING_ENVIRONMENT,
-            # A killed child cannot tidy up; whoever outlives it does.
-            "TMPDIR": scratch,
-            "CUDA_VISIBLE_DEVICES": device.visible,
-            "PYTHONFAULTHANDLER": "1",
-        }
 
 
 def _write(session: Session, claim: Claim, verdict: Verdict) -> bool:

@@ -70,7 +70,7 @@ class Tally:
         return common[0][0] if common else ConfidenceSource.NONE
 
     def tokens(self) -> Json:
-        """Tokens of the answers that were bought now."""
+        """Tokens of the answers that this job bought."""
         return {"input": self._tokens_in, "output": self._tokens_out}
 
     def check_first(self) -> None:

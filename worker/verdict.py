@@ -27,6 +27,8 @@ class StopCause(StrEnum):
     DEADLINE = "deadline"
     STALL = "stall"
     GHOST = "ghost"
+    # Of an assistant: a job waits for its slot.
+    YIELD = "yield"
 
 
 @dataclass(frozen=True)
@@ -56,10 +58,16 @@ class Crash:
 
 @dataclass(frozen=True)
 class LeaveAlone:
-    """The job is another attempt's."""
+    """The job, or the shard, is another attempt's."""
+
+
+@dataclass(frozen=True)
+class NothingLeft:
+    """An assistant has put down its last shard."""
 
 
 Verdict = Finish | Release | Park | Crash | LeaveAlone
+ShardVerdict = NothingLeft | Release | Crash | LeaveAlone
 
 
 def judge(
@@ -93,6 +101,30 @@ def judge(
         return Finish(JobState.FAILED, error=ending.problem)
     if exit_code == EXIT_RELEASED and isinstance(ending, Parked):
         return Park(ending.problem, ending.after_s)
+    if exit_code == EXIT_RELEASED:
+        return Release("worker host is stopping")
+    return Crash(_how_it_died(exit_code, failed_at))
+
+
+def judge_assistant(
+    exit_code: int,
+    *,
+    ending: Ending | None,
+    cause: StopCause | None,
+    failed_at: str,
+) -> ShardVerdict:
+    """The same for an assistant, whose end means nothing for the job.
+
+    A failure it could name is a crash too: it is for the owner to judge the job's teacher.
+    """
+    if cause is StopCause.GHOST or exit_code == EXIT_GHOST:
+        return LeaveAlone()
+    if exit_code == EXIT_DONE and isinstance(ending, Succeeded):
+        return NothingLeft()
+    if cause is StopCause.STALL:
+        return Crash("no progress for too long")
+    if cause is not None:
+        return Release(cause.value)
     if exit_code == EXIT_RELEASED:
         return Release("worker host is stopping")
     return Crash(_how_it_died(exit_code, failed_at))

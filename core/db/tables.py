@@ -109,7 +109,7 @@ class JobRow(Row):
 
     attempt: Mapped[int] = mapped_column(default=0)  # the fencing token: +1 a claim, never reset
     crashes: Mapped[int] = mapped_column(default=0)  # leases lost since the last progress
-    lease_owner: Mapped[str | None]
+    lease_owner: Mapped[str | None]  # of a worker's slot: …:DEVICE, which begins with its kind
     lease_until: Mapped[datetime | None]
 
     progress: Mapped[int] = mapped_column(BigInteger, default=0)  # grows while work is done

@@ -66,6 +66,14 @@ match sys.argv[1:]:
     case ["work-stubbornly"]:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         work_until(signal.SIGUSR1, 0)
+    case ["wait"]:
+        for _ in range(15):
+            say("Waiting")
+            time.sleep(0.1)
+        say("Succeeded", result={})
+    case ["write-assignment", path]:
+        Path(path).write_text(json.dumps(assignment))
+        say("Succeeded", result={})
     case ["hang"]:
         advance(1)
         time.sleep(600)

@@ -20,7 +20,9 @@ from worker.protocol import (
     Crashed,
     Failed,
     Message,
+    Part,
     Succeeded,
+    Waiting,
     decode,
     encode,
 )
@@ -81,6 +83,7 @@ class TestTheProtocol:
             Succeeded({"model_id": "model_1"}),
             Failed({"code": "teacher-unusable", "detail": "ünïcode \n newline"}),
             Crashed("ValueError in llkd/x.py:3 f"),
+            Waiting(),
         ],
     )
     def test_a_message_is_one_line_and_survives(self, message: Message) -> None:
@@ -93,7 +96,12 @@ class TestTheProtocol:
         with pytest.raises(ValueError, match="not a message"):
             decode(line)
 
-    def test_an_assignment_survives(self) -> None:
+    @pytest.mark.parametrize(
+        "part",
+        [None, Part(1, 2, first_row=256, rows=256, worker="w", lease_seconds=30.0)],
+        ids=["the whole job", "a part"],
+    )
+    def test_an_assignment_survives(self, part: Part | None) -> None:
         assignment = Assignment(
             tenant_id="default",
             job_id="job_1",
@@ -105,6 +113,7 @@ class TestTheProtocol:
             allowed_models=("minilm",),
             threads=1,
             checkpoint_seconds=30.0,
+            part=part,
         )
         assert Assignment.from_json(assignment.to_json()) == assignment
 

@@ -16,7 +16,9 @@ from llkd.types import FloatArray
 from tests.chat_server import MODEL, Offers, make_app, make_model, running
 from tests.worker.corpus import add_dataset, add_distillation, make_rows, make_spec
 from tests.worker.workshop import Workshop
+from worker.asking.account import JobAccount
 from worker.asking.opening import open_desk
+from worker.asking.purse import Purse
 from worker.content_free import ask_content_free
 from worker.job import Job
 from worker.protocol import Json
@@ -71,7 +73,8 @@ def told(job: Job) -> Json:
 
 def ask(job: Job) -> tuple[FloatArray | None, Json, Json]:
     """What was answered; how many of which texts, and which tokens, the desk counts."""
-    desk = open_desk(job)
+    account = JobAccount(job.assignment.claim)
+    desk = open_desk(job, Purse(job.database, tenant_id=job.tenant_id, account=account))
     try:
         answers = ask_content_free(job, desk)
     finally:

@@ -7,9 +7,11 @@ from sqlalchemy.exc import OperationalError
 
 from core.db.base import db_now
 from core.db.repositories.engine import Claim, EngineRepository
+from core.db.repositories.shards import ShardRepository
 from core.db.session import Database
+from core.db.tables import JobShardRow
 from core.ids import JobId
-from core.lifecycle import JobState
+from core.lifecycle import JobState, Queue
 from tests.factories import LEASE, make_job
 from worker.drain import Drain
 from worker.reaper import Reaper
@@ -100,6 +102,29 @@ class TestReaping:
         ]
         reaped = [job for reaper in reapers for job in reaper.tick()]
         assert [job.crashes for job in reaped] == [1]
+
+
+class TestShards:
+    def test_a_lost_one_is_open_again_and_one_of_a_job_that_went_on_is_forgotten(
+        self, database: Database, reaper: Reaper, clock: Clock
+    ) -> None:
+        with database.write() as session:
+            held = [
+                make_job(session, state=JobState.RUNNING, stage="label", lease_owner="w:cpu")
+                for _ in range(2)
+            ]
+            shards = ShardRepository(session)
+            for job in held:
+                shards.cut(Claim(job.id, 1), rows=1, shard_rows=1)
+            assert shards.claim(kind=Queue.CPU, worker="a", lease=timedelta(seconds=-1))
+            held[1].attempt = 2
+        clock.now += 10
+        assert reaper.tick() == []
+        with database.read() as session:
+            left = session.query(JobShardRow).all()
+        assert [(row.job_id, row.lease_owner, row.crashes) for row in left] == [
+            (held[0].id, None, 1)
+        ]
 
 
 class TestTheLoop:

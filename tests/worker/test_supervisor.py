@@ -164,6 +164,12 @@ class TestAStall:
             assert stage.job(job_id).state is JobState.RUNNING
             stage.drain.begin()
 
+    def test_a_child_that_waits_for_others_is_none(self, stage: Stage) -> None:
+        stage.settings = stage.settings.model_copy(update={"stalled_seconds": 0.5})
+        job_id = stage.add_job()
+        stage.run("wait")
+        assert stage.job(job_id).state is JobState.SUCCEEDED
+
 
 class TestALostLease:
     def test_the_child_is_stopped_and_nothing_is_written(self, stage: Stage) -> None:

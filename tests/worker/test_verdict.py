@@ -6,7 +6,19 @@ import pytest
 
 from core.lifecycle import JobState
 from worker.protocol import Failed, Parked, Succeeded
-from worker.verdict import Crash, Finish, LeaveAlone, Park, Release, StopCause, Verdict, judge
+from worker.verdict import (
+    Crash,
+    Finish,
+    LeaveAlone,
+    NothingLeft,
+    Park,
+    Release,
+    ShardVerdict,
+    StopCause,
+    Verdict,
+    judge,
+    judge_assistant,
+)
 
 RESULT = Succeeded({"model_id": "model_1"})
 PROBLEM = Failed({"code": "teacher-unusable"})
@@ -51,3 +63,32 @@ class TestJudging:
         crash = verdict(-11, failed_at="llkd/distiller.py:3 learn")
         assert crash == Crash("the job's process ended by SIGSEGV at llkd/distiller.py:3 learn")
         assert verdict(-64) == Crash("the job's process ended by SIGRTMAX")
+
+
+class TestJudgingAnAssistant:
+    def verdict(self, exit_code: int, **given: Any) -> ShardVerdict:
+        facts: dict[str, Any] = {"ending": None, "cause": None, "failed_at": ""}
+        return judge_assistant(exit_code, **facts | given)
+
+    def test_a_last_shard_that_is_done_leaves_nothing(self) -> None:
+        assert self.verdict(0, ending=RESULT) == NothingLeft()
+
+    def test_a_lost_shard_is_left_alone(self) -> None:
+        assert self.verdict(76) == LeaveAlone()
+        assert self.verdict(-9, cause=StopCause.GHOST) == LeaveAlone()
+
+    @pytest.mark.parametrize("cause", [StopCause.DRAIN, StopCause.YIELD])
+    def test_one_that_was_asked_to_stop_gives_its_shard_back(self, cause: StopCause) -> None:
+        assert self.verdict(-9, cause=cause) == Release(cause.value)
+
+    def test_one_whose_host_stops_gives_its_shard_back(self) -> None:
+        assert isinstance(self.verdict(75), Release)
+
+    def test_every_other_end_is_a_crash_and_no_matter_of_the_job(self) -> None:
+        for exit_code, given in (
+            (-9, {}),
+            (0, {}),
+            (1, {"ending": PROBLEM}),
+            (75, {"cause": StopCause.STALL}),
+        ):
+            assert isinstance(self.verdict(exit_code, **given), Crash)

@@ -42,7 +42,7 @@ class Workshop:
         settings = Settings(data_dir=self.data_dir)
         with self.database.write() as session:
             row = EngineRepository(session).claim(
-                queues=[Queue.ANY], worker="test", lease=settings.lease
+                queues=[Queue.ANY], worker="test:cpu", lease=settings.lease
             )
         assert row is not None
         assignment = Assignment(

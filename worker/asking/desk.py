@@ -59,6 +59,10 @@ class Desk(Protocol):
         """
         ...
 
+    def recount(self) -> None:
+        """Count anew, for one who goes through all questions once more, to the same budget."""
+        ...
+
     def close(self) -> None:
         """Let go of connections."""
         ...

@@ -59,6 +59,11 @@ class EnsembleDesk:
         told(len(questions))
         return asked
 
+    def recount(self) -> None:
+        self.tally = Tally()
+        for member in self._members:
+            member.recount()
+
     def close(self) -> None:
         for member in self._members:
             member.close()

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 from llkd.types import AnswerStatus, Json, TeacherAnswer
 
-# The log names the first failed rows of a job; all of them stand in its label file.
+# The log names the first failed rows that each worker meets; all stand in the label file.
 LOGGED_FAILURES = 100
 
 
 class FailureLog:
-    """Counts, so that a job with a million failed rows does not write a million events."""
+    """Counts, so that a million failed rows do not become a million events."""
 
     def __init__(self) -> None:
         self._logged = 0

@@ -74,5 +74,8 @@ class LocalDesk:
             self.turned_down = StopReason.BUDGET
         return calls
 
+    def recount(self) -> None:
+        self.tally, self.turned_down = Tally(), None
+
     def close(self) -> None:
         """It holds nothing open."""

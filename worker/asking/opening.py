@@ -18,6 +18,7 @@ from llkd.specs import (
 )
 from llkd.teachers.chat.task import ChatTask
 from llkd.teachers.factory import build_teacher
+from worker.asking.account import JobAccount
 from worker.asking.chat_teacher import PricedChatTeacher
 from worker.asking.desk import Desk
 from worker.asking.ensemble_desk import EnsembleDesk
@@ -39,7 +40,7 @@ class TeacherNotAllowed(LlkdError):
     code = "teacher-url-forbidden"
 
 
-def open_desk(job: Job) -> Desk:
+def open_desk(job: Job, purse: Purse) -> Desk:
     """The job's teacher, or teachers, behind the store of their answers and its budget.
 
     Raises:
@@ -48,7 +49,6 @@ def open_desk(job: Job) -> Desk:
         Park: a server cannot be asked for a while.
         TooFewLabels: the time for labelling was over before a server could be asked at all.
     """
-    purse = Purse(job.database, tenant_id=job.tenant_id, claim=job.assignment.claim)
     spec, known = job.spec.teacher, _known(job)
     if isinstance(spec, EnsembleTeacher):
         members = [_open(job, member, purse, known) for member in spec.teachers]
@@ -92,7 +92,8 @@ def open_in_two_orders(job: Job) -> tuple[RemoteDesk, RemoteDesk]:
     """
     spec = job.spec.teacher
     assert isinstance(spec, OpenAITeacher), "a report card is about a stored teacher"
-    purse = Purse(job.database, tenant_id=job.tenant_id, claim=job.assignment.claim)
+    account = JobAccount(job.assignment.claim)
+    purse = Purse(job.database, tenant_id=job.tenant_id, account=account)
     known = _known(job)
     first = _remote_desk(job, spec, purse, known)
     try:

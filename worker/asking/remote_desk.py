@@ -112,6 +112,9 @@ class RemoteDesk:
         """Run what waits for the database beside the event loop, one thing after another."""
         return await asyncio.get_running_loop().run_in_executor(self._clerk, act)
 
+    def recount(self) -> None:
+        self.tally, self.turned_down = Tally(), None
+
     def close(self) -> None:
         self._runner.run(self.teacher.close())
         self._runner.close()

@@ -81,7 +81,8 @@ class AnswerStore:
         )
 
     def _read(self, row: TeacherAnswerRow) -> Asked:
-        """The answer without its tokens and price: it is not bought again."""
+        """The answer, with its tokens where this job bought it, in whichever worker's hands."""
+        ours = row.job_id == self._job_id
         answer = TeacherAnswer(
             AnswerStatus(row.status),
             label=None if row.label is None else self._index[label_key(row.label)],
@@ -91,5 +92,7 @@ class AnswerStore:
             label_mass=row.label_mass,
             model=row.model,
             rung=row.rung,
+            tokens_in=row.tokens_in if ours else 0,
+            tokens_out=row.tokens_out if ours else 0,
         )
-        return Asked(answer, cached=row.job_id != self._job_id)
+        return Asked(answer, cached=not ours)

@@ -1,6 +1,5 @@
 """The first stage: every text gets its pseudo-label, and all of them become one file."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import partial
@@ -11,15 +10,19 @@ from core.db.repositories.stages import StageRepository
 from core.ids import JobId
 from core.label_files import UNASKED, LabelEntry, Role, write_labels
 from core.lifecycle import EventType, Purpose, Stage, why_cut_short
-from llkd.types import FloatArray, ProvidedAnswer, Question
+from llkd.types import FloatArray
+from worker import sharing
+from worker.asking.account import JobAccount
 from worker.asking.desk import Asked
 from worker.asking.opening import open_desk
+from worker.asking.purse import Purse
 from worker.buying import Bought, buy_answers, buy_by_lot
 from worker.calibrating import calibrate_labels
 from worker.confidence import make_passport
 from worker.content_free import ask_content_free
 from worker.durability import durably
 from worker.enough import check_enough
+from worker.filling import fill_store, question_of, read_questions
 from worker.job import Job
 from worker.pool import load_pool
 from worker.prior import correct_labels
@@ -69,7 +72,8 @@ class Labelling:
     def __init__(self, job: Job) -> None:
         self._job = job
         self._names = job.spec.label_names
-        self._desk = open_desk(job)
+        account = JobAccount(job.assignment.claim)
+        self._desk = open_desk(job, Purse(job.database, tenant_id=job.tenant_id, account=account))
         self._rows = job.artifacts.path(job.dataset.rows_artifact)
         self._evaluation_rows = (
             None
@@ -77,6 +81,8 @@ class Labelling:
             else job.artifacts.path(job.evaluation_dataset.rows_artifact)
         )
         self._done = 0
+        # Rows whose answers are stored before the label file is begun.
+        self._filled = 0
         self._is_pilot = job.purpose is Purpose.PILOT
         self._is_lazy = getattr(job.spec.selection, "labeling", None) == LAZY
         # By row, where texts were chosen; None where every text is asked about.
@@ -90,6 +96,8 @@ class Labelling:
         # Asked for by name, it comes before the texts: a cap that they reach would leave none.
         if job.spec.calibration == "contextual":
             self._ask_content_free()
+            # They are found, and counted, when it is time to read them.
+            self._desk.recount()
         # How far money reaches is known only once it is spent.
         is_short = job.row.cap_micros is not None or (cap is not None and cap < pool_rows)
         chooses = self._is_pilot or self._is_lazy or is_short
@@ -99,6 +107,8 @@ class Labelling:
         if chooses:
             self._bought = self._buy(roles)
             self._done = pool_rows
+        elif pool_rows > sharing.SHARD_ROWS and sharing.is_shareable(job.spec.teacher):
+            self._fill_with_others(roles, pool_rows)
         labels = self._file(self._rows, roles)
         # A pilot measures with gold alone: what the teacher says of those rows tells it nothing.
         asked = None if self._is_pilot else other
@@ -137,7 +147,7 @@ class Labelling:
         Where the budget is short and nothing else chooses, a lot does.
         """
         questions = {
-            first + place: self._question(row)
+            first + place: question_of(row)
             for first, batch in self._batches(self._rows)
             for place, row in enumerate(batch)
             if roles.of(row) is Role.TRAIN
@@ -148,6 +158,26 @@ class Labelling:
                 return buy_answers(job, desk, questions, advance=self._advance)
             most = PILOT_TEXTS if self._is_pilot else len(questions)
             return buy_by_lot(job, desk, questions, most=most, advance=self._advance)
+
+    def _fill_with_others(self, roles: Roles, pool_rows: int) -> None:
+        """Have every row answered in the store, together with whoever helps.
+
+        The label file is written from the store afterwards, and what was counted here is
+        counted again there: the owner alone knows nothing of what assistants bought.
+        """
+        offer = sharing.Sharing(self._job, rows=pool_rows)
+        with self._job.stop.deferred():
+            for shard in offer.parts():
+                questions = read_questions(
+                    self._rows, roles, first_row=shard.first_row, count=shard.rows
+                )
+                fill_store(
+                    self._desk,
+                    questions,
+                    advance=lambda done: self._advance(offer.rows_done() + done),
+                )
+        self._desk.recount()
+        self._done, self._filled = 0, pool_rows
 
     def _file(self, rows: Path, roles: Roles | None) -> str:
         path = self._job.artifacts.scratch_path(".parquet")
@@ -177,7 +207,7 @@ class Labelling:
             and place not in bought
             and not (self._is_pilot and role is Role.EVALUATION)
         ]
-        questions = [self._question(rows[place]) for place in wanted]
+        questions = [question_of(rows[place]) for place in wanted]
         found: list[Asked | None] = self._desk.find(questions)
         self._advance(self._done + len(rows) - found.count(None))
         open_places = [place for place, asked in enumerate(found) if asked is None]
@@ -210,6 +240,10 @@ class Labelling:
         job, tally = self._job, self._desk.tally
         self._done = done
         job.faults.reach("label.batch")
+        if done < self._filled:
+            # Told before; the counts stand again with the last of these rows.
+            job.stop.check()
+            return
         counts = tally.counts()
         rows = done if self._bought is None else tally.asked
         job.progress.advance(done, rows=rows, teacher=counts, tokens=tally.tokens())
@@ -226,9 +260,6 @@ class Labelling:
                 EventType.BUDGET_REACHED, stop_reason=desk.turned_down.value, **desk.tally.counts()
             )
 
-    def _question(self, row: Row) -> Question:
-        return Question(row["text"], _provided(row))
-
     def _entry(self, role: Role, asked: Asked | None) -> LabelEntry:
         if asked is None:
             return LabelEntry(role, UNASKED)
@@ -242,23 +273,6 @@ class Labelling:
             confidence_source=answer.confidence_source.value,
             cached=asked.cached,
         )
-
-
-def _provided(row: Row) -> ProvidedAnswer | None:
-    """The answer that came with the dataset; the first datasets have no column of votes."""
-    label, probabilities, votes = (
-        row["teacher_label"],
-        row["teacher_probabilities"],
-        row.get("teacher_votes"),
-    )
-    if label is None and probabilities is None and votes is None:
-        return None
-    return ProvidedAnswer(
-        label=label,
-        confidence=row["teacher_confidence"],
-        probabilities=None if probabilities is None else json.loads(probabilities),
-        votes=None if votes is None else json.loads(votes),
-    )
 
 
 def _measures(row: Row) -> Role:

@@ -16,12 +16,41 @@ class Claim:
     job_id: JobId
     attempt: int
 
+    def __str__(self) -> str:
+        return f"job {self.job_id}"
+
+
+@dataclass(frozen=True)
+class Share:
+    """A worker's part in a job that another attempt, the owner's, runs.
+
+    Attributes:
+        job: the owner's claim; the part is void without it.
+        worker: a name that nobody else ever bears; all shards leased to it are its own.
+    """
+
+    job: Claim
+    worker: str
+
+
+@dataclass(frozen=True)
+class ShardClaim:
+    """The right to fill one shard: valid while its row carries this attempt and a lease, and
+    its job the attempt that cut it."""
+
+    job: Claim
+    shard: int
+    attempt: int
+
+    def __str__(self) -> str:
+        return f"shard {self.shard} of attempt {self.job.attempt} at job {self.job.job_id}"
+
 
 class GhostWorker(Exception):
-    """This attempt no longer holds the job: roll back, write nothing, stop."""
+    """This attempt no longer holds the job or shard: roll back, write nothing, stop."""
 
-    def __init__(self, claim: Claim) -> None:
-        super().__init__(f"attempt {claim.attempt} no longer holds job {claim.job_id}")
+    def __init__(self, claim: Claim | ShardClaim) -> None:
+        super().__init__(f"attempt {claim.attempt} no longer holds {claim}")
         self.claim = claim
 
 
@@ -40,3 +69,25 @@ class Reaped:
     job_id: JobId
     state: JobState
     crashes: int
+
+
+@dataclass(frozen=True)
+class ReapedShard:
+    """A shard taken back from a silent worker."""
+
+    job_id: JobId
+    shard: int
+    crashes: int
+
+
+@dataclass(frozen=True)
+class ShardCount:
+    """How far the shards of a job are.
+
+    Attributes:
+        rows_done: rows of the shards that are done.
+        left: shards that are not.
+    """
+
+    rows_done: int
+    left: int

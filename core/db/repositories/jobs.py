@@ -6,6 +6,7 @@ from sqlalchemy import ColumnElement, String, case, cast, exists, func, literal,
 from sqlalchemy.orm import Session
 
 from core.db.base import db_now
+from core.db.repositories import moves
 from core.db.repositories.events import EventRepository
 from core.db.repositories.inserts import insert_keyed
 from core.db.repositories.pages import Page, read_page
@@ -133,6 +134,10 @@ class JobRepository:
         event = EventType.JOB_CANCELLED if cancelled else EventType.JOB_CANCEL_REQUESTED
         EventRepository(self.session).append(job.id, event, {"attempt": job.attempt})
         return job
+
+    def has_ready(self, queues: Sequence[Queue]) -> bool:
+        """Whether a job of any tenant waits for a slot of these queues."""
+        return self.session.scalar(moves.ready_jobs(queues).limit(1)) is not None
 
     def count_active(self, tenant_id: TenantId) -> int:
         """How many jobs of this tenant are queued or running."""

@@ -45,11 +45,17 @@ def lease_is_over() -> ColumnElement[bool]:
     return and_(JobRow.state == JobState.RUNNING, JobRow.lease_until < db_now())
 
 
+def ready_jobs(queues: Sequence[Queue]) -> Select[JobId]:
+    """The ids of jobs that wait for a slot of these queues."""
+    return select(JobRow.id).where(
+        is_queued(), JobRow.queue.in_(list(queues)), JobRow.run_at <= db_now()
+    )
+
+
 def best_ready(queues: Sequence[Queue]) -> CTE:
     """The id of the job to claim next; on PostgreSQL, rows another claimer looks at are skipped."""
     return (
-        select(JobRow.id)
-        .where(is_queued(), JobRow.queue.in_(list(queues)), JobRow.run_at <= db_now())
+        ready_jobs(queues)
         .order_by(JobRow.priority.desc(), JobRow.run_at, JobRow.id)
         .limit(1)
         .with_for_update(skip_locked=True)

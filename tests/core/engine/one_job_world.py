@@ -185,7 +185,7 @@ class OneJobWorld:
         return memory
 
     def _claim(self, process: str, memory: Memory) -> Memory:
-        job = self.engine.claim(queues=[Queue.ANY], worker=process, lease=LEASE)
+        job = self.engine.claim(queues=[Queue.ANY], worker=f"{process}:cpu", lease=LEASE)
         if job is None:
             return memory
         return replace(memory, claim=Claim(job.id, job.attempt))

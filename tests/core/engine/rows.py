@@ -38,7 +38,7 @@ def events(database: Database, job_id: JobId) -> list[JobEventRow]:
 def claim(database: Database, *queues: Queue, lease: timedelta = LEASE) -> JobRow | None:
     with database.write() as session:
         engine = EngineRepository(session)
-        return engine.claim(queues=queues or (Queue.ANY,), worker="worker-1", lease=lease)
+        return engine.claim(queues=queues or (Queue.ANY,), worker="worker-1:cpu", lease=lease)
 
 
 def expire(database: Database, job_id: JobId) -> None:

@@ -20,7 +20,7 @@ class TestClaim:
         claimed = claim(database)
         assert claimed is not None
         assert (claimed.id, claimed.state, claimed.attempt) == (job.id, JobState.RUNNING, 1)
-        assert claimed.lease_owner == "worker-1"
+        assert claimed.lease_owner == "worker-1:cpu"
         assert claimed.lease_until is not None
         assert claimed.started_at is not None
         assert claimed.deadline_at is not None
@@ -31,7 +31,7 @@ class TestClaim:
         assert read_job(database, job.id).state is JobState.RUNNING
         [event] = events(database, job.id)
         assert event.type == EventType.JOB_STARTED
-        assert event.data == {"attempt": 1, "worker": "worker-1"}
+        assert event.data == {"attempt": 1, "worker": "worker-1:cpu"}
 
     def test_a_second_claim_keeps_start_and_deadline(self, database: Database) -> None:
         job = given_job(

@@ -13,13 +13,15 @@ from sqlalchemy import event, select, text, true
 
 from core.db.base import db_now
 from core.db.repositories import moves
+from core.db.repositories.claims import ShardClaim, Share
 from core.db.repositories.engine import Claim, EngineRepository, GhostWorker, Reaped
 from core.db.repositories.inserts import IdempotencyKeyTaken
 from core.db.repositories.jobs import JobRepository
+from core.db.repositories.shards import ShardRepository
 from core.db.session import Database
 from core.db.tables import JobEventRow, JobRow
 from core.ids import JobId, new_job_id
-from core.lifecycle import JobState, Queue
+from core.lifecycle import JobState, Queue, Stage
 from tests.factories import LEASE, TENANT, make_dataset, make_job
 
 Answer = TypeVar("Answer")
@@ -212,6 +214,30 @@ class TestBetweenLookingAndWriting:
                 second = threads.submit(claim, postgres_database)
                 _wait_until_blocked(postgres_database)
             assert second.result(timeout=30) is None
+
+    def test_an_assistant_that_goes_on_to_its_next_shard_is_no_ghost(
+        self, postgres_database: Database
+    ) -> None:
+        held = running(postgres_database, lease_owner="w:cpu", stage=Stage.LABEL.value)
+        with postgres_database.write() as session:
+            ShardRepository(session).cut(held, rows=2, shard_rows=1)
+        with postgres_database.write() as session:
+            first = ShardRepository(session).claim(kind=Queue.CPU, worker="a", lease=LEASE)
+        assert first is not None
+        share = Share(held, "a")
+
+        def beat() -> None:
+            with postgres_database.write() as session:
+                ShardRepository(session).heartbeat(share, lease=LEASE)
+
+        with ThreadPoolExecutor(1) as threads:
+            with postgres_database.write() as session:
+                shards = ShardRepository(session)
+                shards.finish(ShardClaim(held, first.shard, first.attempt))
+                assert shards.claim_next(share, lease=LEASE)
+                beating = threads.submit(beat)
+                _wait_until_blocked(postgres_database)
+            beating.result(timeout=30)
 
 
 def _reap_while_renewing(database: Database) -> list[Reaped]:

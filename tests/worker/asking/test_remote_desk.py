@@ -18,6 +18,7 @@ from llkd.types import AnswerStatus, Question, TeacherAnswer
 from tests.worker.corpus import add_dataset, add_distillation, make_rows
 from tests.worker.workshop import Workshop
 from worker.asking import remote_desk
+from worker.asking.account import JobAccount
 from worker.asking.desk import Asked
 from worker.asking.purse import Purse
 from worker.asking.remote_desk import RemoteDesk
@@ -87,7 +88,8 @@ class Office:
             reads_provided=False,
             labels=job.spec.label_names,
         )
-        purse = Purse(job.database, tenant_id=job.tenant_id, claim=job.assignment.claim)
+        account = JobAccount(job.assignment.claim)
+        purse = Purse(job.database, tenant_id=job.tenant_id, account=account)
         self.desk = RemoteDesk(
             server,
             store=store,
