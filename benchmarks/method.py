@@ -25,6 +25,9 @@ from benchmarks.strategies import QUICK, STRATEGIES, Run, run_strategy
 from llkd.process_environment import TRAINING_ENVIRONMENT
 from llkd.specs import SingleStudent
 
+# A folder and a seed.
+Unit = tuple[Path, int]
+
 QUICK_POOL = 1000
 QUICK_TEST = 500
 
@@ -46,7 +49,8 @@ def _measure(options: argparse.Namespace) -> list[Result]:
     print(" · ".join(f"{name} {value}" for name, value in machine.items()), file=sys.stderr)
     seeds = range(options.first_seed, options.first_seed + options.seeds)
     units = [(folder, seed) for folder in options.folders for seed in seeds]
-    results: list[Result] = []
+    results = _measured_before(units, options)
+    units = [unit for unit in units if not _is_measured(unit, results, options)]
     os.environ.update(TRAINING_ENVIRONMENT)
     # A process a setting, each on one core: seconds are then comparable within a run.
     with ProcessPoolExecutor(
@@ -65,6 +69,29 @@ def _measure(options: argparse.Namespace) -> list[Result]:
                     for result in found:
                         file.write(json.dumps({**asdict(result), "machine": machine}) + "\n")
     return results
+
+
+def _measured_before(units: Sequence[Unit], options: argparse.Namespace) -> list[Result]:
+    """With `--resume`, what `--out` holds of these units, asked in the same way."""
+    if not options.resume or options.out is None or not options.out.exists():
+        return []
+    asked = (str(options.teacher), options.split, options.limit, options.training)
+    student = options.student.model_dump(exclude_defaults=True)
+    wanted = {(folder.name, seed) for folder, seed in units}
+    return [
+        each
+        for each in _from_file(options.out)
+        if (each.setting, each.seed) in wanted
+        and (each.teacher, each.split, each.limit, each.training) == asked
+        and each.student == student
+        and each.strategy in options.strategies
+    ]
+
+
+def _is_measured(unit: Unit, results: Sequence[Result], options: argparse.Namespace) -> bool:
+    folder, seed = unit
+    found = {each.strategy for each in results if (each.setting, each.seed) == (folder.name, seed)}
+    return found >= set(options.strategies)
 
 
 def measure_unit(folder: Path, seed: int, options: argparse.Namespace) -> list[Result]:
@@ -152,6 +179,11 @@ def _options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--processes", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--quick", action="store_true", help="small, one seed: some minutes")
     parser.add_argument("--out", type=Path, default=None, help="JSON lines are appended here")
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="leave out what --out holds already, whichever commit measured it",
+    )
     parser.add_argument("--table", type=Path, default=None, help="print this file's tables")
     options = parser.parse_args(arguments)
     if options.quick:

@@ -1,7 +1,7 @@
 """Strategies are trained alike, scored by gold alone, and compared text by text."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -284,3 +284,28 @@ class TestMeasureUnit:
         assert list(llkd.differences) == ["class_confidence, LLKD's steps"]
         assert rival.differences == {}
         assert "macro-F1" in as_markdown(results)
+
+
+class TestResume:
+    def test_what_the_file_holds_is_not_measured_again(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        folder, out = make_folder(tmp_path), tmp_path / "out.jsonl"
+        line = asdict(make_result("llkd", seed=42, macro_f1=0.8, setting=folder.name))
+        out.write_text(json.dumps(line | {"machine": {}}) + "\n", encoding="utf-8")
+        options = method._options(
+            [
+                str(folder),
+                "--teacher=few_shot:k=32",
+                "--strategies=llkd",
+                "--seeds=2",
+                f"--out={out}",
+                "--resume",
+            ]
+        )
+        units = [(folder, seed) for seed in (42, 43)]
+        found = method._measured_before(units, options)
+        assert [(each.strategy, each.seed) for each in found] == [("llkd", 42)]
+        assert [method._is_measured(unit, found, options) for unit in units] == [True, False]
+        options.training = {"epochs": 1}
+        assert method._measured_before(units, options) == []
