@@ -134,7 +134,7 @@ class TestAFailure:
         self.store(database, JOB, status, age_s=DAY + 60)
         assert self.found(database, ANOTHER_JOB) is None
 
-    @pytest.mark.parametrize("job_id", [JOB, ANOTHER_JOB])
+    @pytest.mark.parametrize("job_id", [JOB, ANOTHER_JOB], ids=["by-the-job", "by-another"])
     def test_of_the_server_is_asked_again(self, database: Database, job_id: JobId) -> None:
         self.store(database, JOB, "failed")
         assert self.found(database, job_id) is None
