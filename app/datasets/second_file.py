@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from app.datasets.cleaning import Cleaner
-from app.datasets.errors import BadDataset, TooManyRows, rebuild
+from app.datasets.errors import BadDataset, EmptyDataset, TooManyRows, rebuild
 from app.datasets.matching import Answers, another_answer
 from app.datasets.options import MAX_ROWS, Part, SourceFile
 from app.datasets.reading.factory import make_reader
@@ -48,6 +48,8 @@ class SecondFile:
         """
         with _named_in_refusals():
             self._take_rows()
+            if not self._rows:
+                raise EmptyDataset("The file has no rows.")
         for line, first, is_same in self._answers.finish():
             if is_same:
                 self._repeated += 1

@@ -148,6 +148,14 @@ def _parsed(value: Any, fault: str) -> Any:
     if not value.strip():
         return None
     try:
-        return json.loads(value)
+        return json.loads(value, object_pairs_hook=_each_once)
     except (ValueError, RecursionError):
         raise BadValue(fault) from None
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object; of two equal names JSON would quietly keep the second."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise BadValue("a label is named twice")
+    return found

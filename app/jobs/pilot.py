@@ -13,6 +13,7 @@ from app.jobs import checks
 from app.jobs.errors import TooManyJobs
 from app.jobs.rows import new_row
 from app.jobs.schemas import EXAMPLE_JOB, JobCreate, Told
+from app.jobs.teacher_checks import hold_teachers
 from core.config import Settings
 from core.db.repositories.inserts import IdempotencyKeyTaken
 from core.db.repositories.jobs import JobRepository
@@ -77,11 +78,12 @@ def find_or_start(
     """The newest pilot for this question; a new one if there is none, or it did not succeed.
 
     Raises:
-        Gone: a dataset was deleted since it was checked.
+        Gone: a dataset or a teacher was deleted since it was checked.
         TooManyJobs: this tenant has as many unfinished ones as are allowed.
     """
     with database.write() as session:
         checks.hold_datasets(session, tenant, body)
+        hold_teachers(session, tenant, body.teacher)
         earlier = _pilots(session, tenant, body)
         if earlier and earlier[0].state not in {JobState.FAILED, JobState.CANCELLED}:
             return _tell(session, earlier[0])

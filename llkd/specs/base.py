@@ -3,7 +3,7 @@
 import unicodedata
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 OFFLINE_MODEL = "minilm"
 
@@ -14,7 +14,16 @@ class Spec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-Text = Annotated[str, StringConstraints(min_length=1, max_length=20_000)]
+def _storable(text: str) -> str:
+    # Neither fits a database; refused here, they never reach one.
+    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("a text may not contain NUL or lone surrogates")
+    return text
+
+
+# What a person writes for a model to read.
+Prose = Annotated[str, AfterValidator(_storable)]
+Text = Annotated[Prose, StringConstraints(min_length=1, max_length=20_000)]
 ModelName = Annotated[
     str,
     StringConstraints(min_length=1, max_length=200),

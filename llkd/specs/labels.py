@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints, field_validator
 
-from llkd.specs.base import Spec, Text
+from llkd.specs.base import Prose, Spec, Text
 
 MAX_LABELS = 1000
 
@@ -16,7 +16,7 @@ class Label(Spec):
     name: Annotated[str, StringConstraints(min_length=1, max_length=100)] = Field(
         examples=["billing"]
     )
-    description: Annotated[str, StringConstraints(max_length=2000)] = Field(
+    description: Annotated[Prose, StringConstraints(max_length=2000)] = Field(
         default="", examples=["Invoices and refunds"]
     )
     # JSON has no tuple: under `strict` a list would be refused where one is declared.

@@ -1,12 +1,11 @@
 """What every text is asked: which labels there are, and what they are about."""
 
-from collections.abc import Iterator
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import Field, StringConstraints, field_validator, model_validator
+from pydantic import Field, StringConstraints, field_validator
 from pydantic_core import PydanticCustomError
 
-from llkd.specs.base import Spec, label_key
+from llkd.specs.base import Prose, Spec, label_key
 from llkd.specs.labels import MAX_LABELS, Label
 
 
@@ -17,7 +16,7 @@ class TaskSpec(Spec):
         tuple[Label, ...],
         Field(strict=False, min_length=2, max_length=MAX_LABELS, description="What a text can be."),
     ]
-    instruction: Annotated[str, StringConstraints(max_length=20_000)] = Field(
+    instruction: Annotated[Prose, StringConstraints(max_length=20_000)] = Field(
         default="", examples=["Route the support ticket."]
     )
 
@@ -34,18 +33,6 @@ class TaskSpec(Spec):
                     {"first": other, "second": label.name},
                 )
         return labels
-
-    @model_validator(mode="after")
-    def _storable(self) -> Self:
-        # A NUL or half a surrogate pair fits no database; refused here, it never reaches one.
-        for text in (self.instruction, *self._texts()):
-            if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
-                raise ValueError("texts may not contain NUL or lone surrogates")
-        return self
-
-    def _texts(self) -> Iterator[str]:
-        for label in self.labels:
-            yield from (label.name, label.description, *label.examples)
 
     @property
     def label_names(self) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from llkd.specs.base import OFFLINE_MODEL, ModelName, Revision, Spec
+from llkd.specs.base import OFFLINE_MODEL, ModelName, Prose, Revision, Spec
 
 TEACHER_ID = r"^teacher_[0-9A-HJKMNP-TV-Z]{26}$"
 EXAMPLE_TEACHER = "teacher_01JZ8Q6S0W4R8T2M5N7P9K3XVB"
@@ -53,17 +53,18 @@ class ZeroShotTeacher(Spec):
     kind: Literal["zero_shot"] = "zero_shot"
     model: ModelName = OFFLINE_MODEL
     revision: Revision = None
-    hypothesis: Annotated[str, StringConstraints(min_length=2, max_length=500)] = Field(
+    hypothesis: Annotated[Prose, StringConstraints(min_length=2, max_length=500)] = Field(
         default="This text is about {}.",
         description="What a label claims of a text; `{}` is the label's name, followed by its "
         "description. Read by a model of natural language inference alone.",
     )
 
-    @model_validator(mode="after")
-    def _has_one_place(self) -> Self:
-        if self.hypothesis.count("{}") != 1:
+    @field_validator("hypothesis")
+    @classmethod
+    def _has_one_place(cls, hypothesis: str) -> str:
+        if hypothesis.count("{}") != 1:
             raise ValueError("the hypothesis needs exactly one {}")
-        return self
+        return hypothesis
 
 
 class HuggingFaceTeacher(Spec):

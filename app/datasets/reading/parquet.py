@@ -43,6 +43,7 @@ BATCH_ROWS = 4096
 STREAM_BYTES = 1024 * 1024
 # Text is taken as UTF-8 in reading; a string that is not one becomes this and is set aside.
 BROKEN = "\ud800"
+OBJECT = "string, or a struct or map with a number for each label"
 
 
 class ParquetReader:
@@ -84,7 +85,8 @@ class ParquetReader:
         places = [None if part is None else names.index(part) for part in parts]
         number = 0
         for batch in _batches(file, columns=names, size=batch_size(metadata, self._columns)):
-            values = [_values(batch.column(name)) for name in names]
+            with _arrow_errors():
+                values = [_values(batch.column(name)) for name in names]
             empty = [None] * batch.num_rows
             picked = [empty if place is None else values[place] for place in places]
             for row in zip(*picked, strict=True):
@@ -124,12 +126,12 @@ def check_types(schema: pa.Schema, columns: Columns) -> None:
     for label in (columns.label, columns.teacher_label):
         _require(schema, label, lambda kind: is_text(kind) or _is_whole(kind), "string or integer")
     _require(schema, columns.teacher_confidence, _is_number, "float, integer or string")
-    _require(schema, columns.teacher_probabilities, _is_object, "string, struct or map")
+    _require(schema, columns.teacher_probabilities, _is_object, OBJECT)
     _require(
         schema,
         columns.teacher_votes,
         lambda kind: _is_object(kind) or _is_list_of_labels(kind),
-        "string, struct, map or list of strings",
+        f"{OBJECT}, or list of strings or integers",
     )
 
 
@@ -170,7 +172,20 @@ def _is_number(kind: pa.DataType) -> bool:
 
 
 def _is_object(kind: pa.DataType) -> bool:
-    return bool(is_text(kind) or pa.types.is_struct(kind) or pa.types.is_map(kind))
+    """Text, or numbers by label; other values may be none that Python has."""
+    if pa.types.is_map(kind):
+        is_label = is_text(kind.key_type) or _is_whole(kind.key_type)
+        return is_label and _is_amount(kind.item_type)
+    if pa.types.is_struct(kind):
+        names = [kind.field(place).name for place in range(kind.num_fields)]
+        amounts = (_is_amount(kind.field(place).type) for place in range(kind.num_fields))
+        return len(set(names)) == len(names) and all(amounts)
+    return is_text(kind)
+
+
+def _is_amount(kind: pa.DataType) -> bool:
+    is_number = pa.types.is_floating(kind) or pa.types.is_integer(kind)
+    return bool(is_number or pa.types.is_null(kind))
 
 
 def _is_list_of_labels(kind: pa.DataType) -> bool:
@@ -234,18 +249,20 @@ def _values(column: pa.Array) -> list[Any]:
             raise MalformedParquet("A dictionary does not hold what a row refers to.")
         return [None if place is None else entries[place] for place in places]
     try:
-        values: list[Any] = column.to_pylist(maps_as_pydicts="lossy")
-    except UnicodeDecodeError:
+        values: list[Any] = column.to_pylist(maps_as_pydicts="strict")
+    except (UnicodeDecodeError, KeyError):
         return [_decoded(value) for value in column]
     return values
 
 
 def _decoded(value: pa.Scalar) -> Any:
     try:
-        # A map's keys come as pairs: two of them may be equal.
-        return value.as_py(maps_as_pydicts="lossy")
+        return value.as_py(maps_as_pydicts="strict")
     except UnicodeDecodeError:
         return BROKEN
+    except KeyError:
+        # A map with one key twice: its pairs, which are no value of any column.
+        return value.as_py()
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.datasets.errors import MalformedRow
+from app.datasets.errors import EmptyDataset, MalformedRow
 from app.datasets.ingest_child import ISSUES, ROWS, ingest
 from app.datasets.options import Columns, Format, OnBadRow, ReadOptions, SourceFile
 from core.dataset_files import read_page
@@ -95,6 +95,10 @@ class TestIngest:
             "set_aside_by_code": {issue["code"]: 1 for issue in found},
             "ignored": [],
         }
+
+    def test_a_file_without_a_row_is_refused(self, tmp_path: Path) -> None:
+        with pytest.raises(EmptyDataset, match="'answers'"):
+            read_both(tmp_path, ["", ""])
 
     def test_a_refusal_says_which_file_it_is_about(self, tmp_path: Path) -> None:
         with pytest.raises(MalformedRow, match="In 'answers': Line 2: ") as raised:

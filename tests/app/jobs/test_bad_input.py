@@ -38,7 +38,17 @@ BODIES: list[tuple[dict[str, Any], str, str]] = [
     ({"labels": [{"name": " a"}, {"name": "b"}]}, "validation-error", "/labels/0/name"),
     ({"labels": [{"name": "x" * 101}, {"name": "b"}]}, "validation-error", "/labels/0/name"),
     ({"labels": [{"name": "a"}, {"name": ""}]}, "validation-error", "/labels/1/name"),
-    ({"instruction": "a\0b"}, "validation-error", ""),
+    ({"instruction": "a\0b"}, "validation-error", "/instruction"),
+    (
+        {"labels": [{"name": "a", "examples": ["x", "\0"]}, {"name": "b"}]},
+        "validation-error",
+        "/labels/0/examples/1",
+    ),
+    (
+        {"teacher": {"kind": "zero_shot", "hypothesis": "{}\0"}},
+        "validation-error",
+        "/teacher/hypothesis",
+    ),
     ({"instruction": None}, "validation-error", "/instruction"),
     ({"teacher": {"kind": "oracle"}}, "validation-error", "/teacher"),
     ({"teacher": {}}, "validation-error", "/teacher"),

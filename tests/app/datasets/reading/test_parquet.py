@@ -13,6 +13,7 @@ from app.datasets.ingest import run_ingest
 from app.datasets.options import Columns, Format, ReadOptions
 from app.datasets.reading import parquet
 from app.datasets.rows import RawRow
+from app.datasets.values import BadValue, read_probabilities
 from tests.app.datasets.files import TEXTS, parquet_file
 from tests.app.datasets.reading.conftest import Read
 
@@ -43,11 +44,18 @@ class TestReadParquet:
             ("teacher_votes", [1]),
             ("teacher_votes", [[0.5]]),
             ("teacher_votes", [[["a"]]]),
+            ("teacher_probabilities", [{"a": "0.5"}]),
+            # Values that Python may have no like of.
+            *(
+                ("teacher_votes", pa.array([{"a": 2**62}], pa.struct({"a": kind})))
+                for kind in (pa.timestamp("us"), pa.timestamp("ns"), pa.duration("s"))
+            ),
+            ("teacher_votes", pa.array([{"a": 1}], pa.struct({"a": pa.time64("ns")}))),
+            ("teacher_votes", pa.StructArray.from_arrays([[1], [2]], names=["a", "a"])),
+            ("teacher_votes", pa.array([[([1], 1)]], pa.map_(pa.list_(pa.int8()), pa.int8()))),
         ],
     )
-    def test_a_column_of_another_type_is_refused(
-        self, read: Read, part: str, values: list[Any]
-    ) -> None:
+    def test_a_column_of_another_type_is_refused(self, read: Read, part: str, values: Any) -> None:
         content = parquet_file({"text": ["a"], "x": values})
         with pytest.raises(WrongColumnType, match="'x'"):
             read(content, Format.PARQUET, columns=Columns(**{"text": "text", part: "x"}))
@@ -64,6 +72,19 @@ class TestReadParquet:
         assert read(content, Format.PARQUET, columns=columns) == [
             RawRow(1, "a", teacher_probabilities={"a": 0.5, "b": 0.5})
         ]
+
+    def test_a_map_with_a_label_twice_is_no_object(self, read: Read) -> None:
+        pairs = [("a", 0.5), ("a", 1.0)]
+        maps = pa.array([pairs, [("b", 1.0)]], pa.map_(pa.string(), pa.float64()))
+        content = parquet_file({"text": ["a", "b"], "p": maps})
+        columns = Columns("text", teacher_probabilities="p")
+        first, second = read(content, Format.PARQUET, columns=columns)
+        assert isinstance(first, RawRow)
+        assert isinstance(second, RawRow)
+        assert first.teacher_probabilities == pairs
+        with pytest.raises(BadValue):
+            read_probabilities(first.teacher_probabilities)
+        assert second.teacher_probabilities == {"b": 1.0}
 
     def test_row_groups_join_without_gaps(self, read: Read) -> None:
         content = parquet_file({"text": [str(n) for n in range(10_000)]}, row_group_size=999)
