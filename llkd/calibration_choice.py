@@ -101,8 +101,9 @@ class CalibrationChoice:
 def choose_calibration(evidence: Evidence, *, wish: Wish, seed: int) -> CalibrationChoice:
     """Fit on gold what can be fitted, and keep what makes the confidences truer, if anything.
 
-    With enough gold, temperature and isotonic are tried (or the one that is wished for), and
-    the better one is kept if the log-loss of the confidence falls. Without, content-free
+    With enough gold of texts that are trained on, temperature and isotonic are tried, and the
+    better one is kept if the log-loss of the confidence falls. Gold that measures the result
+    has a part in making it only where one of them is wished for by name. Without, content-free
     answers are used where there are any. A wish that cannot be fulfilled, or that would do
     harm, is refused with its reason: the answers are paid by then and worth having as they
     are.
@@ -131,10 +132,11 @@ def gold_fits(evidence: Evidence, wish: Wish) -> bool:
 
 
 def _methods_on(gold: GoldAnswers, wish: Wish) -> list[FittedMethod]:
+    may_fit = gold.role == "trained_on" or wish != "auto"
     return [
         method
         for method in get_args(FittedMethod)
-        if wish in ("auto", method) and fittable(method, gold.answers)
+        if may_fit and wish in ("auto", method) and fittable(method, gold.answers)
     ]
 
 

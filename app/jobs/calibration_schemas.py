@@ -67,9 +67,10 @@ class CalibrationGold(Told):
     rows: int = Field(description="Answers with gold, chosen by lot.", examples=[935])
     which: Literal["trained_on", "measuring"] = Field(
         description="`trained_on`: of texts that are trained on and measure nothing. `measuring`: "
-        "of the texts that measure teacher and student, for want of enough others. Each of those "
-        "was then calibrated by a fit that left it out, so that the teacher's figures are fair; "
-        "the student has read confidences that owe a few numbers to that gold.",
+        "of the texts that measure teacher and student. They fit only what was asked for by name, "
+        "for want of enough others; each of them was then calibrated by a fit that left it out, so "
+        "that the teacher's figures are fair; the student has read confidences that owe a few "
+        "numbers to that gold.",
         examples=["trained_on"],
     )
 

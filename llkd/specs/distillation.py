@@ -85,9 +85,9 @@ class DistillationSpec(TaskSpec):
         "its probabilities, fitted on 50 gold rows or more. `isotonic`: a line that never falls "
         "over its confidences, fitted on 200 or more. `contextual`: a language model's answers to "
         "texts that say nothing are taken out of its probabilities, and labels may change. "
-        "`auto`: the better of the first two where there is enough gold, else the third where a "
-        "language model gives probabilities. What gold says would make them less true is not "
-        "done, and neither is what cannot be; the report says why.",
+        "`auto`: the better of the first two where there is enough gold of texts that are trained "
+        "on, else the third where a language model gives probabilities. What gold says would make "
+        "them less true is not done, and neither is what cannot be; the report says why.",
     )
     prior: Literal["auto", "given", "estimated"] = Field(
         default="auto",

@@ -63,8 +63,14 @@ class TestAuto:
         assert choice.measured_on is not None
         assert (choice.measured_on.role, len(choice.measured_on.gold)) == ("trained_on", 60)
 
-    def test_gold_that_measures_is_taken_where_the_other_is_too_little(self):
+    def test_gold_that_measures_fits_nothing(self):
         choice = choose(evidence(boasting(49), boasting(80)))
+        assert choice.measured_on is not None
+        assert (choice.measured_on.role, method_of(choice)) == ("measuring", "none")
+        assert (choice.reason, choice.before is None) == ("too_little_gold", False)
+
+    def test_by_name_it_does_where_the_other_is_too_little(self):
+        choice = choose(evidence(boasting(49), boasting(80)), "temperature")
         assert choice.measured_on is not None
         assert (choice.measured_on.role, method_of(choice)) == ("measuring", "temperature")
 

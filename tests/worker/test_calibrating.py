@@ -143,10 +143,17 @@ class TestOnGoldToTrainOn:
 
 
 class TestOnGoldThatMeasures:
-    """A fifth of a dataset may measure itself: with less gold than that, all of it does."""
+    """A fifth of a dataset may measure itself: with less gold than that, all of it does, and it
+    fits only what is asked for by name."""
+
+    def test_by_default_it_fits_nothing(self, workshop: Workshop) -> None:
+        told = label(claimed(workshop, boasting_rows(500, gold=80)), {})["calibration"]
+        assert (told["method"], told["fitted_on"]) == ("none", None)
+        assert told["measured_on"] == {"rows": 80, "which": "measuring"}
+        assert told["before"]["ece"] > 0
 
     def test_it_says_so_and_lists_the_fits_that_its_rows_carry(self, workshop: Workshop) -> None:
-        job = claimed(workshop, boasting_rows(500, gold=80))
+        job = claimed(workshop, boasting_rows(500, gold=80), calibration="temperature")
         output = label(job, {})
         told = output["calibration"]
         assert told["fitted_on"] == {"rows": 80, "which": "measuring"}
@@ -200,7 +207,7 @@ class TestWhatStays:
         rows[200:210] = bare(rows[200:210])
         for row in rows[210:220]:
             row |= {"teacher_label": None, "teacher_probabilities": None}
-        job = claimed(workshop, rows)
+        job = claimed(workshop, rows, calibration="temperature")
         output = label(job, {})
         found = entries(job, output["labels"])
         assert all(entry["calibration_id"] for entry in found[:200] + found[220:])
@@ -214,7 +221,7 @@ class TestWhatStays:
         rows, others = boasting_rows(300, gold=200), boasting_rows(60, gold=60, first=1000)
         job = claimed(workshop, rows, evaluation=others, calibration="none")
         output = label(job, {})
-        asks = asking(job, "auto")
+        asks = asking(job, "temperature")
         for count, expected in ((70, (70, "trained_on")), (49, (60, "measuring"))):
             told = calibrate_labels(asks, output, by_lot=set(range(count)), ask_content_free=never)
             fitted_on = told["calibration"]["fitted_on"]

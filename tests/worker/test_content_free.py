@@ -127,7 +127,7 @@ class TestAJobThatDoesNotAsk:
         evaluation = add_dataset(
             workshop.database, workshop.data_dir, make_rows(60, gold=60, first=500)
         )
-        job = claim(workshop, chat, evaluation_dataset_id=evaluation)
+        job = claim(workshop, chat, evaluation_dataset_id=evaluation, calibration="temperature")
         calibration = told(job)
         assert calibration["measured_on"]["which"] == "measuring"
         assert workshop.row(job.row.id).spent_calls == ROWS + 60
