@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from llkd.content_free import CONTENT_FREE_TEXTS
 from llkd.specs import Label
 from tests.acceptance.deployment import JOB, Deployment
 from tests.worker.corpus import add_models, make_rows
@@ -41,7 +42,7 @@ class TestAJobWithoutAnyServer:
         told = embedded.tell(job_id)
         assert told["progress"]["teacher"]["answered"] == ROWS
         assert told["usage"]["cost_usd"] == 0
-        assert told["usage"]["teacher_calls"] == ROWS
+        assert told["usage"]["teacher_calls"] == ROWS + len(CONTENT_FREE_TEXTS)
         labels = embedded.http.get(f"/jobs/{job_id}/labels", params={"limit": 100}).json()["data"]
         assert {each["confidence_source"] for each in labels} == {"label_logprob"}
 

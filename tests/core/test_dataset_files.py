@@ -52,6 +52,7 @@ class TestReadPage:
             "teacher_label": None,
             "teacher_confidence": None,
             "teacher_probabilities": None,
+            "teacher_votes": None,
         }
 
     def test_beyond_the_end_is_an_empty_page(self, path: Path) -> None:

@@ -226,7 +226,7 @@ class TestSharing:
         job = workshop.claim()
         with assisting(workshop, job, 3):
             output = label(job, {})
-        assert not output["budget_reached"]
+        assert output["cut_short"] is None
         row = workshop.row(job.row.id)
         assert (row.spent_calls, row.held_calls) == (ROWS, 0)
 

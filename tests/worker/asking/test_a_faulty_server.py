@@ -424,7 +424,7 @@ class TestACapUnderFaults:
             server.look = partial(look, job)
             output = label(job, {})
         row = workshop.row(job.row.id)
-        assert output["budget_reached"]
+        assert output["cut_short"] == "budget"
         assert cap / 2 < max(most) <= cap
         assert cap / 2 < row.spent_micros <= cap
         assert row.held_micros == row.held_calls == 0
