@@ -5,7 +5,7 @@ without a join. Evaluation rows and rows nobody asked about stand in it too.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -69,7 +69,7 @@ def write_labels(path: Path, chunks: Iterable[Sequence[LabelEntry]]) -> int:
     written = 0
     with pq.ParquetWriter(path, LABELS_SCHEMA, compression="zstd") as writer:
         for chunk in chunks:
-            table = pa.Table.from_pylist([asdict(entry) for entry in chunk], LABELS_SCHEMA)
+            table = pa.Table.from_pylist([vars(entry) for entry in chunk], LABELS_SCHEMA)
             writer.write_table(table, row_group_size=ROW_GROUP)
             written += len(chunk)
     return written
