@@ -10,18 +10,17 @@ from pydantic import Field
 from sqlalchemy.orm import Session
 
 from app.jobs import checks
-from app.jobs.errors import TooManyJobs
-from app.jobs.rows import new_row
+from app.jobs.rows import new_row, queue_row
 from app.jobs.schemas import EXAMPLE_JOB, JobCreate, Told
 from app.jobs.teacher_checks import hold_teachers
 from core.config import Settings
 from core.db.repositories.inserts import IdempotencyKeyTaken
 from core.db.repositories.jobs import JobRepository
 from core.db.repositories.stages import StageRepository
-from core.db.session import Database, after_commit
+from core.db.session import Database
 from core.db.tables import JobRow
 from core.ids import DatasetId, TenantId
-from core.lifecycle import JobState, Purpose, Queue, Stage
+from core.lifecycle import JobState, Purpose, Stage
 from core.queue import Bell
 
 Json = dict[str, Any]
@@ -87,9 +86,6 @@ def find_or_start(
         earlier = _pilots(session, tenant, body)
         if earlier and earlier[0].state not in {JobState.FAILED, JobState.CANCELLED}:
             return _tell(session, earlier[0])
-        unfinished = JobRepository(session).count_active(tenant)
-        if unfinished >= settings.max_queued_jobs:
-            raise TooManyJobs(unfinished)
         row = new_row(
             body,
             tenant=tenant,
@@ -99,12 +95,10 @@ def find_or_start(
         row.purpose = Purpose.PILOT.value
         row.cap_calls = min(PILOT_CALLS, row.cap_calls or PILOT_CALLS)
         try:
-            JobRepository(session).add(row)
+            queue_row(session, row, settings=settings, bell=bell)
         except IdempotencyKeyTaken:
             # Its twin came first.
             return _tell(session, _pilots(session, tenant, body)[0])
-        after_commit(session, lambda: bell.ring(Queue(row.queue)))
-        session.refresh(row)
         return _tell(session, row)
 
 

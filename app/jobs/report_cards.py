@@ -8,7 +8,6 @@ from sqlalchemy.orm import Session
 
 from app.jobs import checks
 from app.jobs.budget import BudgetSpec
-from app.jobs.errors import TooManyJobs
 from app.jobs.report_card_schemas import (
     FEWEST_ROWS,
     CardRead,
@@ -18,22 +17,21 @@ from app.jobs.report_card_schemas import (
     ReportCardRead,
     ReportCards,
 )
-from app.jobs.rows import new_row
+from app.jobs.rows import new_row, queue_row
 from app.jobs.schemas import JobCreate
 from app.jobs.service import find_job, replayed_job
 from app.jobs.teacher_checks import check_budget, hold_teachers, with_teacher
 from app.jobs.view import teacher_counts
 from core.config import Settings
 from core.db.repositories.inserts import IdempotencyKeyTaken
-from core.db.repositories.jobs import JobRepository
 from core.db.repositories.stages import StageRepository
 from core.db.repositories.teachers import TeacherRepository
-from core.db.session import Database, after_commit
+from core.db.session import Database
 from core.db.tables import JobRow, JobStageRow
 from core.egress.allow_list import AllowList
 from core.errors import ErrorItem, Gone, NotFound, ValidationFailed
 from core.ids import TeacherId, TenantId, is_id
-from core.lifecycle import Purpose, Queue, Stage
+from core.lifecycle import Purpose, Stage
 from core.prices import PriceTable
 from core.queue import Bell
 from llkd.specs import OpenAITeacher
@@ -83,19 +81,14 @@ def create_report_card(
         earlier = replayed_job(session, tenant, idempotency_key, digest)
         if earlier is not None:
             return _tell(session, earlier), True
-        unfinished = JobRepository(session).count_active(tenant)
-        if unfinished >= settings.max_queued_jobs:
-            raise TooManyJobs(unfinished)
         row = new_row(job, tenant=tenant, idempotency_key=idempotency_key, digest=digest)
         row.purpose = Purpose.REPORT_CARD.value
         try:
-            JobRepository(session).add(row)
+            queue_row(session, row, settings=settings, bell=bell)
         except IdempotencyKeyTaken:
             earlier = replayed_job(session, tenant, idempotency_key, digest)
             assert earlier is not None, "the key is taken by a row that can be read"
             return _tell(session, earlier), True
-        after_commit(session, lambda: bell.ring(Queue(row.queue)))
-        session.refresh(row)
         return _tell(session, row), False
 
 

@@ -9,10 +9,10 @@ from sqlalchemy.orm import Session
 
 from app.idempotency import IdempotencyMismatch
 from app.jobs import checks
-from app.jobs.errors import JobNotCancellable, TooManyJobs
+from app.jobs.errors import JobNotCancellable
 from app.jobs.event_stream import EVENTS_A_POLL, News
 from app.jobs.replay import whole_request
-from app.jobs.rows import new_row
+from app.jobs.rows import new_row, queue_row
 from app.jobs.schemas import JobCreate, JobRead, JobReplay
 from app.jobs.teacher_checks import check_budget, hold_teachers, with_teacher
 from app.jobs.view import tell_event, tell_job
@@ -25,12 +25,12 @@ from core.db.repositories.inserts import IdempotencyKeyTaken
 from core.db.repositories.jobs import JobRepository
 from core.db.repositories.pages import Page
 from core.db.repositories.stages import StageRepository
-from core.db.session import Database, after_commit
+from core.db.session import Database
 from core.db.tables import JobEventRow, JobRow, JobStageRow
 from core.egress.allow_list import AllowList
 from core.errors import Gone, NotFound
 from core.ids import DatasetId, JobId, TenantId, is_id
-from core.lifecycle import EventType, JobState, Queue, Stage
+from core.lifecycle import EventType, JobState, Stage
 from core.prices import PriceTable
 from core.queue import Bell
 from llkd.base_models import ModelSource
@@ -84,20 +84,14 @@ def create_job(
         earlier = replayed_job(session, tenant, idempotency_key, digest)
         if earlier is not None:
             return read_job(session, earlier), True
-        unfinished = JobRepository(session).count_active(tenant)
-        if unfinished >= settings.max_queued_jobs:
-            raise TooManyJobs(unfinished)
         row = new_row(body, tenant=tenant, idempotency_key=idempotency_key, digest=digest)
         row.from_job_id = from_job
         try:
-            JobRepository(session).add(row)
+            queue_row(session, row, settings=settings, bell=bell)
         except IdempotencyKeyTaken:
             earlier = replayed_job(session, tenant, idempotency_key, digest)
             assert earlier is not None, "the key is taken by a row that can be read"
             return read_job(session, earlier), True
-        # A worker must not hear of the job before it can see the row.
-        after_commit(session, lambda: bell.ring(Queue(row.queue)))
-        session.refresh(row)
         return read_job(session, row), False
 
 
