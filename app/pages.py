@@ -25,8 +25,8 @@ class InvalidCursor(ServiceError):
     code = "invalid-cursor"
     title = "Invalid cursor"
 
-    def __init__(self) -> None:
-        super().__init__("`after` is not a `last_id` that a page of this list has given.")
+    def __init__(self, name: str = "after") -> None:
+        super().__init__(f"`{name}` is not a `last_id` that a page of this list has given.")
 
 
 class Identified(Protocol):

@@ -171,7 +171,7 @@ async def read_events(
 ) -> Response:
     """What happened to a job, oldest first: a page, or a stream with Accept: text/event-stream."""
     kind = negotiate(request, (JSON, EVENT_STREAM))
-    start = event_pages.read_cursor(last_event_id if last_event_id is not None else after)
+    start = event_pages.read_cursor(after, last_event_id)
     read = partial(service.read_news, database, tenant, job_id)
     if kind == JSON:
         asked = partial(read, start, limit=limit + 1)

@@ -10,16 +10,19 @@ from app.pages import InvalidCursor
 MAX_SEQ = 2**63 - 1
 
 
-def read_cursor(value: str | None) -> int:
+def read_cursor(after: str | None, last_event_id: str | None) -> int:
     """The number of the last event that the client has; 0 when it has none.
+
+    A stream that reconnects says it in a header, which counts before the query.
 
     Raises:
         InvalidCursor: it is no event's id.
     """
+    name, value = ("Last-Event-ID", last_event_id) if last_event_id else ("after", after)
     if value is None:
         return 0
     if not (value.isascii() and value.isdigit()) or int(value) > MAX_SEQ:
-        raise InvalidCursor
+        raise InvalidCursor(name)
     return int(value)
 
 

@@ -44,6 +44,12 @@ class TestPage:
         answer = client.get(f"/jobs/{add_job(database)}/events", params={"after": cursor})
         assert (answer.status_code, answer.json()["code"]) == (400, "invalid-cursor")
 
+    def test_a_forged_header_is_named(self, client: TestClient, database: Database) -> None:
+        path, headers = f"/jobs/{add_job(database)}/events", {"Last-Event-ID": "abc"}
+        answer = client.get(path, headers=headers, params={"after": "1"})
+        assert answer.json()["code"] == "invalid-cursor"
+        assert "`Last-Event-ID`" in answer.json()["detail"]
+
 
 class TestAccept:
     @pytest.mark.parametrize(
