@@ -1,4 +1,4 @@
-"""Classify texts with an exported student: ONNX Runtime and tokenizers, never torch."""
+"""Classify texts with an exported student: an engine and tokenizers, never torch."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -7,9 +7,10 @@ from typing import Self
 import numpy as np
 
 from llkd.calibration import softmax
+from llkd.engines.base import Engine
+from llkd.engines.onnx_runtime import OnnxRuntimeEngine
 from llkd.predictor_manifest import MANIFEST, MODEL, TOKENIZER, Manifest, read_manifest
 from llkd.predictor_tokens import TokenReader, Tokens
-from llkd.silent_runtime import onnxruntime
 from llkd.types import Classified, FloatArray
 
 # Measured on MiniLM: 8 texts of one length beat both 1 and 32 of mixed length, because
@@ -29,13 +30,13 @@ class Predictor:
 
     def __init__(
         self,
-        session: onnxruntime.InferenceSession,
+        engine: Engine,
         reader: TokenReader,
         manifest: Manifest,
         *,
         size_bytes: int,
     ) -> None:
-        self._session = session
+        self._engine = engine
         self._reader = reader
         self._manifest = manifest
         self._size_bytes = size_bytes
@@ -56,14 +57,12 @@ class Predictor:
         if missing:
             raise ValueError(f"a model needs {', '.join(sorted(missing))}")
         manifest = read_manifest(files[MANIFEST])
-        session = onnxruntime.InferenceSession(
-            str(files[MODEL]), _session_options(threads), providers=["CPUExecutionProvider"]
-        )
+        engine = OnnxRuntimeEngine.load(files[MODEL], threads=threads)
         reader = TokenReader.from_file(
             files[TOKENIZER], max_length=manifest.max_length, pad_id=manifest.pad_id
         )
         size_bytes = sum(files[name].stat().st_size for name in (MODEL, TOKENIZER, MANIFEST))
-        return cls(session, reader, manifest, size_bytes=size_bytes)
+        return cls(engine, reader, manifest, size_bytes=size_bytes)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -81,20 +80,25 @@ class Predictor:
         Texts are batched with those of about their length, so a text's probabilities are
         its own: neighbours move them by less than 1e-5.
         """
-        read = self._reader.read(texts)
+        read = [self.read(text) for text in texts]
         probabilities = np.zeros((len(texts), len(self.labels)))
         for places in batches_by_length([len(tokens) for tokens in read]):
-            probabilities[places] = self._answer([read[place] for place in places])
+            probabilities[places] = self.answer([read[place] for place in places])
         return Classified(
             probabilities=probabilities,
             truncated=np.array([tokens.truncated for tokens in read], dtype=np.bool_),
             tokens=sum(map(len, read)),
         )
 
-    def _answer(self, batch: Sequence[Tokens]) -> FloatArray:
-        """Probabilities [B, K] of one batch."""
-        ids, mask = self._reader.pad(batch)
-        (logits,) = self._session.run(None, {"input_ids": ids, "attention_mask": mask})
+    def read(self, text: str) -> Tokens:
+        """Tokenize one text: cheap beside `answer`, and what tells its cost beforehand."""
+        return self._reader.read(text)
+
+    def answer(self, batch: Sequence[Tokens]) -> FloatArray:
+        """Probabilities [B, K] of one batch, which is best of similar lengths and small."""
+        rows, width = self._engine.shape_for(len(batch), max(map(len, batch)))
+        ids, mask = self._reader.pad(batch, rows=rows, width=width)
+        logits = self._engine.logits(ids, mask)[: len(batch)]
         temperature = self._manifest.temperature
         return softmax(logits, temperature=1.0 if temperature is None else temperature)
 
@@ -114,16 +118,3 @@ def batches_by_length(lengths: Sequence[int]) -> Iterator[list[int]]:
         batch.append(place)
     if batch:
         yield batch
-
-
-def _session_options(threads: int) -> onnxruntime.SessionOptions:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    # Spinning threads burn the cores that other models and requests wait for.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # Memory patterns are kept for each shape, and every batch has another one.
-    options.enable_mem_pattern = False
-    # Warnings about nodes it could not fold are nobody's to act on.
-    options.log_severity_level = 3
-    return options

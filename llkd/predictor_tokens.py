@@ -45,14 +45,11 @@ class TokenReader:
     def from_file(cls, path: Path, *, max_length: int, pad_id: int) -> Self:
         return cls(Tokenizer.from_file(str(path)), max_length=max_length, pad_id=pad_id)
 
-    def read(self, texts: Sequence[str]) -> list[Tokens]:
-        """Tokenize each text; the empty string is the tokenizer's frame of special tokens.
+    def read(self, text: str) -> Tokens:
+        """Tokenize one text; the empty string is the tokenizer's frame of special tokens.
 
         Half a surrogate pair, which no encoding can carry, is read as a question mark.
         """
-        return [self._read_one(text) for text in texts]
-
-    def _read_one(self, text: str) -> Tokens:
         kept = text[: self._most_characters].encode("utf-8", "replace").decode("utf-8")
         # A batch of one: `encode_batch_fast` frees the interpreter while it works, which
         # `encode` does not, and starts no threads for a single text.
@@ -63,12 +60,18 @@ class TokenReader:
         cut = len(text) > self._most_characters or bool(encoding.overflowing)
         return Tokens(ids, truncated=cut)
 
-    def pad(self, batch: Sequence[Tokens]) -> tuple[IntArray, IntArray]:
-        """Lay texts side by side: ids and mask, [B, T] each, T the longest."""
-        width = max(map(len, batch))
-        ids = np.full((len(batch), width), self._pad_id, dtype=np.int64)
-        mask = np.zeros((len(batch), width), dtype=np.int64)
+    def pad(self, batch: Sequence[Tokens], *, rows: int, width: int) -> tuple[IntArray, IntArray]:
+        """Lay texts side by side: ids and mask, [rows, width] each; the first text fills up rows.
+
+        Args:
+            rows: at least as many as texts.
+            width: at least the longest one's tokens.
+        """
+        ids = np.full((rows, width), self._pad_id, dtype=np.int64)
+        mask = np.zeros((rows, width), dtype=np.int64)
         for row, tokens in enumerate(batch):
             ids[row, : len(tokens)] = tokens.ids
             mask[row, : len(tokens)] = 1
+        # A row without a token would be divided by nothing.
+        ids[len(batch) :], mask[len(batch) :] = ids[0], mask[0]
         return ids, mask
