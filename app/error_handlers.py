@@ -71,7 +71,7 @@ def _service_error(request: Request, error: Exception) -> Response:
 
 def _validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    found = error.errors()
+    found = _without_echoes(error.errors())
     faults = [_fault(fault, error.body) for fault in found[:SHOWN_ERRORS]]
     first = faults[0]
     detail = f"{first.pointer or '/'}: {first.message}"
@@ -111,26 +111,41 @@ def _unexpected(request: Request, error: Exception) -> Response:
     return respond(request, ServiceError("The service failed; the request id finds it in the log."))
 
 
+def _without_echoes(faults: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Leave out lists that are too short only because pydantic does not count their bad items."""
+    return [
+        fault
+        for fault in faults
+        if fault["type"] != "too_short"
+        or not any(_is_inside(other["loc"], fault["loc"]) for other in faults)
+    ]
+
+
+def _is_inside(place: tuple[str | int, ...], outer: tuple[str | int, ...]) -> bool:
+    return len(place) > len(outer) and place[: len(outer)] == outer
+
+
 def _fault(fault: dict[str, Any], body: Any) -> ErrorItem:
     place, *loc = fault["loc"] or ("body",)
     if place == "body":
-        pointer = "".join(f"/{_escaped(part)}" for part in _real_parts(loc, body))
+        pointer = "".join(f"/{_escaped(part)}" for part in _real_parts(fault, loc, body))
     else:
         pointer = f"{place}:{'/'.join(map(str, loc))}"
     return ErrorItem(pointer=pointer, code=str(fault["type"]), message=str(fault["msg"]))
 
 
-def _real_parts(loc: Sequence[str | int], body: Any) -> list[str | int]:
+def _real_parts(fault: dict[str, Any], loc: Sequence[str | int], body: Any) -> list[str | int]:
     """The parts of pydantic's location that are in the body: it also names union members.
 
-    Those are told by a field `kind` of the body, or have a name in parentheses.
+    What an object does not hold is such a name, but for the field that is said to be missing.
     """
     parts: list[str | int] = []
     at = body
-    for part in loc:
+    for place, part in enumerate(loc):
         match at:
             case dict():
-                if part not in at and (part == at.get("kind") or str(part).startswith("(")):
+                is_missing = fault["type"] == "missing" and place == len(loc) - 1
+                if part not in at and not is_missing:
                     continue
                 parts.append(part)
                 at = at.get(part)

@@ -198,6 +198,12 @@ class TestSendRows:
         answer = shared_client.post("/datasets", json={"name": "a", "rows": ["a", {"text": 1}]})
         assert [fault["pointer"] for fault in answer.json()["errors"]] == ["/rows/1/text"]
 
+    def test_the_place_of_a_bad_vote_is_one_in_the_body(self, shared_client: TestClient) -> None:
+        rows = [{"text": "a", "teacher_votes": [0.5]}]
+        answer = shared_client.post("/datasets", json={"name": "a", "rows": rows})
+        pointers = {fault["pointer"] for fault in answer.json()["errors"]}
+        assert pointers == {"/rows/0/teacher_votes", "/rows/0/teacher_votes/0"}
+
     @pytest.mark.parametrize(
         "kind", ["", "text/plain", "application/x-www-form-urlencoded", "text/csv"]
     )

@@ -251,6 +251,14 @@ class TestBodies:
         assert pointers == {"/dataset_id", "/labels", "/teacher"}
 
     @on_sqlite
+    def test_a_bad_label_does_not_make_its_list_too_short(
+        self, client: TestClient, dataset_id: DatasetId
+    ) -> None:
+        labels = [{"name": "billing"}, {"name": 3}]
+        answer = client.post("/jobs", json=job_body(dataset_id) | {"labels": labels})
+        assert [error["pointer"] for error in answer.json()["errors"]] == ["/labels/1/name"]
+
+    @on_sqlite
     def test_headers_that_do_not_fit_are_refused(
         self, client: TestClient, dataset_id: DatasetId
     ) -> None:
