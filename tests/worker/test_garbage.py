@@ -5,9 +5,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select, update
 
 from core.artifacts import ArtifactDamaged, ArtifactStore
 from core.db.session import Database
+from core.db.tables import ModelRow
+from core.ids import ModelId
 from core.lifecycle import JobState, Stage
 from tests.factories import make_dataset, make_job, make_model, make_stage
 from worker.drain import Drain
@@ -31,6 +34,16 @@ def stored_tree(store: ArtifactStore, folder: Path, **files: bytes) -> str:
     for name, content in files.items():
         (folder / name).write_bytes(content)
     return store.put_tree(folder)
+
+
+def _model_ids(database: Database) -> list[ModelId]:
+    with database.read() as session:
+        return list(session.scalars(select(ModelRow.id).order_by(ModelRow.version)))
+
+
+def _delete(database: Database, model_id: ModelId, *, at: datetime) -> None:
+    with database.write() as session:
+        session.execute(update(ModelRow).where(ModelRow.id == model_id).values(deleted_at=at))
 
 
 class TestCollecting:
@@ -65,6 +78,29 @@ class TestCollecting:
         store.verify(rows)
         assert set(store.tree(model)) == {"weights", "card"}
         assert collector.collect() == 0
+
+    def test_a_tree_that_two_models_share_goes_a_day_after_the_second_was_deleted(
+        self, sqlite_database: Database, store: ArtifactStore, tmp_path: Path
+    ) -> None:
+        shared = stored_tree(store, tmp_path / "shared", weights=b"w", card=b"c")
+        own = stored_tree(store, tmp_path / "own", weights=b"w", card=b"other")
+        with sqlite_database.write() as session:
+            for tree in (shared, shared, own):
+                job = make_job(session, state=JobState.SUCCEEDED, finished_at=LONG_AGO)
+                make_model(session, job, tree)
+        make_everything_old(store)
+        collector = GarbageCollector(sqlite_database, store)
+        first, second, third = _model_ids(sqlite_database)
+        _delete(sqlite_database, first, at=LONG_AGO)
+        assert collector.collect() == 0
+        _delete(sqlite_database, second, at=datetime.now(UTC) - timedelta(hours=23))
+        assert collector.collect() == 0
+        _delete(sqlite_database, second, at=LONG_AGO)
+        # The list of files and the card; the weights are the third model's too.
+        assert collector.collect() == 2
+        assert set(store.tree(own)) == {"weights", "card"}
+        _delete(sqlite_database, third, at=LONG_AGO)
+        assert collector.collect() == 3
 
     def test_all_that_a_job_under_way_may_still_keep_stays(
         self, sqlite_database: Database, store: ArtifactStore, tmp_path: Path

@@ -80,12 +80,19 @@ class ModelRepository:
         )
 
     def page(
-        self, tenant_id: TenantId, *, limit: int, after: ModelId | None = None
+        self,
+        tenant_id: TenantId,
+        *,
+        limit: int,
+        after: ModelId | None = None,
+        name: str | None = None,
     ) -> Page[ModelRow]:
-        """Models of a tenant that are not deleted, newest first."""
+        """Models of a tenant that are not deleted, newest first; of one name, if it is given."""
         question = select(ModelRow).where(
             ModelRow.tenant_id == tenant_id, ModelRow.deleted_at.is_(None)
         )
+        if name is not None:
+            question = question.where(ModelRow.name == name)
         if after is not None:
             question = question.where(ModelRow.id < after)
         return read_page(self.session, question.order_by(ModelRow.id.desc()), limit=limit)
