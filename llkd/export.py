@@ -11,9 +11,9 @@ from tokenizers import Tokenizer
 from llkd.errors import ExportMismatch
 from llkd.export_onnx import write_onnx
 from llkd.export_parity import Parity, check_parity
-from llkd.model_card import CARD, ModelCard, render_card
+from llkd.model_card import ModelCard, render_card
 from llkd.model_folder import CONFIG
-from llkd.predictor_manifest import MANIFEST, MODEL, TOKENIZER, Manifest, write_manifest
+from llkd.predictor_manifest import CARD, MANIFEST, MODEL, TOKENIZER, Manifest, write_manifest
 from llkd.students.network import WEIGHTS
 from llkd.students.saved import Saved
 from llkd.types import FloatArray

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 from llkd.bootstrap import Interval
 from llkd.evaluation import EvaluationReport
+from llkd.model_usage import onnx_code, torch_code
 from llkd.specs import OFFLINE_MODEL, Label
 from llkd.types import Json
-
-CARD = "README.md"
 
 # Licences we know; of every other base model the card says that we do not.
 _LICENCES = {OFFLINE_MODEL: "apache-2.0"}
@@ -17,6 +16,11 @@ _LICENCES = {OFFLINE_MODEL: "apache-2.0"}
 _FORMS = {
     "encoder": "an encoder, the mean of its token states, and a linear layer",
     "static": "a vector a token, their weighted mean, and a linear layer; it knows no word order",
+}
+
+_LIBRARIES = {
+    "encoder": "torch transformers tokenizers safetensors",
+    "static": "torch tokenizers safetensors",
 }
 
 
@@ -64,7 +68,7 @@ def render_card(card: ModelCard) -> str:
         _labels(card),
         _training(card),
         _scores(card),
-        _use(),
+        _use(card),
     )
     return "\n\n".join(sections) + "\n"
 
@@ -142,13 +146,20 @@ def _scores(card: ModelCard) -> str:
     )
 
 
-def _use() -> str:
+def _use(card: ModelCard) -> str:
     return (
         "## Files\n\n"
         "`model.onnx` maps `input_ids` and `attention_mask` ([batch, length], int64) to `logits`; "
         "their softmax, after division by `temperature` of `llkd.json` if one is set, is the "
         "probability of each label in the order above. `tokenizer.json` makes the ids. "
-        "`model.safetensors` and `config.json` hold the same weights for further training."
+        "`model.safetensors` and `config.json` hold the same weights for further training. "
+        "An archive of one format leaves out the other's.\n\n"
+        "## Use\n\n"
+        "In the folder of these files, with `pip install onnxruntime tokenizers numpy` "
+        "(`ORT_DISABLE_TELEMETRY=1` in the environment keeps ONNX Runtime from reporting to its "
+        f"makers):\n\n```python\n{onnx_code()}```\n\n"
+        f"From the safetensors, with `pip install {_LIBRARIES[card.student]}`:\n\n"
+        f"```python\n{torch_code(card.student)}```"
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 MANIFEST = "llkd.json"
 MODEL = "model.onnx"
 TOKENIZER = "tokenizer.json"
+CARD = "README.md"
 
 FORMAT_VERSION = 1
 
