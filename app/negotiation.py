@@ -9,7 +9,8 @@ EVENT_STREAM = "text/event-stream"
 CSV = "text/csv"
 JSON_LINES = "application/jsonl"
 PARQUET = "application/vnd.apache.parquet"
-SERVED = (JSON, EVENT_STREAM, CSV, JSON_LINES, PARQUET, "application/problem+json")
+TAR = "application/x-tar"
+SERVED = (JSON, EVENT_STREAM, CSV, JSON_LINES, PARQUET, TAR, "application/problem+json")
 
 
 class NotAcceptable(ServiceError):
@@ -85,6 +86,7 @@ __all__ = [
     "JSON",
     "JSON_LINES",
     "PARQUET",
+    "TAR",
     "NotAcceptable",
     "best_match",
     "negotiate",

@@ -1,23 +1,23 @@
-"""Models found by what a caller calls them."""
+"""Models found by what a caller calls them, and deleted by their id."""
 
-import re
 from collections.abc import Sequence
 
 from sqlalchemy.orm import Session
 
+from app.etags import Preconditions
+from app.models.errors import ResourceInUse
+from app.models.references import NAME, REFERENCE
 from app.models.schemas import ModelRead
 from app.pages import page_of
-from core.db.repositories.models import ModelRepository
+from core.db.repositories.model_aliases import ModelAliasRepository
+from core.db.repositories.models import LATEST, ModelRepository
 from core.db.tables import ModelRow
-from core.errors import Gone, NotFound
-from core.ids import ModelId, TenantId
-
-_WORD = "[a-z0-9][a-z0-9._-]{0,63}"
-REFERENCE = re.compile(rf"{_WORD}(@{_WORD})?|model_[0-9A-HJKMNP-TV-Z]{{26}}")
+from core.errors import ErrorItem, Gone, NotFound, ValidationFailed
+from core.ids import ModelId, TenantId, is_id
 
 
-def read_model(session: Session, tenant: TenantId, reference: str) -> ModelRead:
-    """The model of an id, a name or `name@alias`.
+def find_model(session: Session, tenant: TenantId, reference: str) -> ModelRow:
+    """The row of an id, a name or `name@alias`.
 
     Raises:
         NotFound: unknown, another tenant's, or nothing that could name a model.
@@ -30,19 +30,57 @@ def read_model(session: Session, tenant: TenantId, reference: str) -> ModelRead:
         raise NotFound("model", reference)
     if row.deleted_at is not None:
         raise Gone("model", reference)
-    aliases = ModelRepository(session).aliases(tenant, [row.id])
-    return tell_model(row, aliases[row.id])
+    return row
+
+
+def read_model(session: Session, tenant: TenantId, reference: str) -> ModelRead:
+    """The model of an id, a name or `name@alias`.
+
+    Raises:
+        NotFound, Gone: as `find_model`.
+    """
+    row = find_model(session, tenant, reference)
+    return tell_model(row, ModelRepository(session).aliases(tenant, [row.id])[row.id])
 
 
 def list_models(
-    session: Session, tenant: TenantId, *, limit: int, after: str | None
+    session: Session, tenant: TenantId, *, limit: int, after: str | None, name: str | None
 ) -> dict[str, object]:
-    """A page of models, newest first."""
+    """A page of models, newest first; with a name, of its versions."""
     models = ModelRepository(session)
-    page = models.page(tenant, limit=limit, after=None if after is None else ModelId(after))
+    if name is not None and NAME.fullmatch(name) is None:
+        return page_of([], has_more=False)
+    cursor = None if after is None else ModelId(after)
+    page = models.page(tenant, limit=limit, after=cursor, name=name)
     aliases = models.aliases(tenant, [row.id for row in page.rows])
     told = [tell_model(row, aliases[row.id]) for row in page.rows]
     return page_of(told, has_more=page.has_more)
+
+
+def delete_model(
+    session: Session, tenant: TenantId, reference: str, *, preconditions: Preconditions
+) -> None:
+    """Delete a model that nothing needs; its name's `latest` falls back to the version before.
+
+    Raises:
+        NotFound, Gone: as `find_model`.
+        ValidationFailed: it is named by something that may mean another model a moment later.
+        PreconditionFailed: it is not as the client believes.
+        ResourceInUse: it is needed.
+    """
+    row = find_model(session, tenant, reference)
+    if not is_id(reference, prefix="model"):
+        message = f"A model is deleted by its id: {reference!r} is {row.id} now, and may move."
+        raise ValidationFailed(message, errors=[ErrorItem("path:name", "id-required", message)])
+    aliases = ModelAliasRepository(session)
+    # Held before asking who needs it: an alias that is being moved to it either is seen, or
+    # sees the deletion. What was found before may be deleted by now.
+    aliases.hold(tenant, row.name)
+    session.refresh(row)
+    found = read_model(session, tenant, row.id)
+    preconditions.check(found.model_dump_json().encode())
+    _refuse_if_needed(found)
+    aliases.delete_model(row)
 
 
 def tell_model(row: ModelRow, aliases: Sequence[str]) -> ModelRead:
@@ -60,3 +98,14 @@ def tell_model(row: ModelRow, aliases: Sequence[str]) -> ModelRead:
         job_id=row.job_id,
         created_at=row.created_at,
     )
+
+
+def _refuse_if_needed(model: ModelRead) -> None:
+    """Raise ResourceInUse while somebody counts on this very model.
+
+    That is an alias which a person made. Jobs are not asked: none reads a model; `from_job`
+    takes over labels, and those go with the dataset.
+    """
+    needed = [f"{model.name}@{alias}" for alias in model.aliases if alias != LATEST]
+    if needed:
+        raise ResourceInUse(f"{', '.join(needed)} points at {model.id}: move it first.")

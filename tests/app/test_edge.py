@@ -130,17 +130,22 @@ class TestTenants:
                 export={},
                 size_bytes=1,
             )
-            model = ModelRepository(session).register(TenantId("ours"), new).id
+            models = ModelRepository(session)
+            model = models.register(TenantId("ours"), new).id
+            models.point(TenantId("ours"), "tickets", alias="champion", model_id=model)
             teacher = make_teacher(session, tenant_id=TenantId("ours")).id
             names = {"dataset_id": dataset.id, "job_id": job.id, "name": model}
-            names["teacher_id"] = teacher
+            names |= {"teacher_id": teacher, "alias": "champion"}
         asked = [pair for pair in operations(create_app(settings)) if "{" in pair[1]]
         assert len(asked) >= 10
         task = {"dataset_id": dataset.id, "labels": [{"name": "a"}, {"name": "b"}]}
         bodies: dict[str, object] = {"predict": {"input": "a"}, "report-card": task}
         for method, path in asked:
-            where = PARAMETER.sub(lambda found: names[found.group(1)], path)
-            body = bodies.get(path.rpartition("/")[2], {} if method == "PATCH" else None)
+            # Aliases belong to a name, everything else of a model is found by its id too.
+            known = names | ({"name": "tickets"} if "/aliases" in path else {})
+            where = path.format(**known)
+            usual = {"PATCH": {}, "PUT": {"model_id": model}}.get(method)
+            body = bodies.get(path.rpartition("/")[2], usual)
             answer = keyed_client.request(method, where, headers=bearer(THEIRS), json=body)
             assert (answer.status_code, answer.json()["code"]) == (404, "not-found"), where
         for path in ("/datasets", "/jobs", "/models", "/teachers"):

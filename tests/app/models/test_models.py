@@ -3,36 +3,9 @@
 import pytest
 from fastapi.testclient import TestClient
 
-from core.db.base import db_now
-from core.db.repositories.models import ModelRepository, NewModel
 from core.db.session import Database
-from core.db.tables import ModelRow
-from core.ids import ModelId, TenantId, new_job_id, new_model_id
-from tests.factories import TENANT, make_job
-
-
-def register(database: Database, *, name: str = "tickets", tenant: TenantId = TENANT) -> ModelId:
-    """A model as a job registers it; its files need not exist."""
-    with database.write() as session:
-        job = make_job(session, tenant_id=tenant, name=name)
-        new = NewModel(
-            name=name,
-            job_id=job.id,
-            artifact="6" * 64,
-            labels=["billing", "tech"],
-            base_model="minilm",
-            metrics={"macro_f1": 0.87},
-            export={"parity": {"max_difference": 2e-6}},
-            size_bytes=91_000_000,
-        )
-        return ModelRepository(session).register(tenant, new).id
-
-
-def delete(database: Database, model_id: ModelId) -> None:
-    with database.write() as session:
-        row = session.get(ModelRow, model_id)
-        assert row is not None
-        row.deleted_at = db_now()
+from core.ids import TenantId, new_job_id, new_model_id
+from tests.app.models.parts import register
 
 
 class TestGetModel:
@@ -56,7 +29,7 @@ class TestGetModel:
 
     def test_a_deleted_model_is_gone(self, client: TestClient, database: Database) -> None:
         model_id = register(database)
-        delete(database, model_id)
+        assert client.delete(f"/models/{model_id}").status_code == 204
         answer = client.get(f"/models/{model_id}")
         assert (answer.status_code, answer.json()["code"]) == (410, "gone")
         assert client.get("/models").json()["data"] == []
@@ -95,6 +68,17 @@ class TestListModels:
         assert [model["id"] for model in first["data"] + rest["data"]] == made[::-1]
         assert (first["has_more"], rest["has_more"]) == (True, False)
         assert first["data"][0] == client.get(f"/models/{made[2]}").json()
+
+    def test_of_one_name_there_are_its_versions(
+        self, client: TestClient, database: Database
+    ) -> None:
+        versions = [register(database) for _ in range(3)]
+        register(database, name="mails")
+        first = client.get("/models", params={"name": "tickets", "limit": 2}).json()
+        rest = client.get("/models", params={"name": "tickets", "after": first["last_id"]}).json()
+        assert [model["id"] for model in first["data"] + rest["data"]] == versions[::-1]
+        for unknown in ("parcels", "tickets@latest", "%", ""):
+            assert client.get("/models", params={"name": unknown}).json()["data"] == [], unknown
 
     @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
     def test_a_forged_cursor_is_refused(self, client: TestClient) -> None:

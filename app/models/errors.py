@@ -1,0 +1,41 @@
+"""What is refused about models."""
+
+from core.errors import ServiceError
+
+
+class ResourceInUse(ServiceError):
+    """Aliases point at this model: move or delete them first, so that nobody who calls by them
+    is left without an answer."""
+
+    status = 409
+    code = "resource-in-use"
+    title = "The model is in use"
+
+
+class AliasReserved(ServiceError):
+    """`latest` is the newest version that is not deleted, and the service alone moves it.
+
+    If it could be moved by hand, the next job would silently move it back. Let clients call an
+    alias of your own, which moves when you say so; to take a bad newest version from those who
+    call the bare name, delete it, and `latest` falls back to the version before.
+    """
+
+    status = 409
+    code = "alias-reserved"
+    title = "The alias is kept by the service"
+
+
+class TooManyAliases(ServiceError):
+    """A name has as many aliases as it may have; delete one that nobody calls."""
+
+    status = 409
+    code = "too-many-aliases"
+    title = "Too many aliases"
+
+
+class ModelUnavailable(ServiceError):
+    """The model's files are missing, or are not the ones that were exported."""
+
+    status = 503
+    code = "model-unavailable"
+    title = "The model cannot be read"
