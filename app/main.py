@@ -14,6 +14,7 @@ from app.health import VERSION
 from app.health import router as health
 from app.jobs.endpoints import router as jobs
 from app.jobs.event_stream import StreamPlaces
+from app.jobs.prediction_endpoints import router as predictions
 from app.jobs.report_card_endpoints import router as report_cards
 from app.middleware import BodyTooLarge, FileTooLarge, RequestContext, RequestLimits
 from app.models.alias_endpoints import router as aliases
@@ -60,7 +61,16 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(health)
     protected = APIRouter(dependencies=[Depends(require_tenant), Depends(require_acceptable)])
     # Before the teachers: `report-cards` is no id of one.
-    for router in (datasets, jobs, report_cards, models, aliases, predict, teachers):
+    for router in (
+        datasets,
+        jobs,
+        report_cards,
+        predictions,
+        models,
+        aliases,
+        predict,
+        teachers,
+    ):
         protected.include_router(router)
     app.include_router(protected)
     return app

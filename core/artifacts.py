@@ -72,7 +72,11 @@ class ArtifactStore:
             copy = self.scratch_path()
             shutil.copyfile(path, copy)
             manifest[path.name] = self.put(copy)
-        return self.put_bytes(json.dumps(manifest, sort_keys=True).encode())
+        return self.put_manifest(manifest)
+
+    def put_manifest(self, members: Mapping[str, str]) -> str:
+        """Make a tree of files that are stored already, by name; returns its digest."""
+        return self.put_bytes(json.dumps(dict(members), sort_keys=True).encode())
 
     def path(self, digest: str) -> Path:
         """Where a file of this digest stands, or would."""
@@ -92,6 +96,17 @@ class ArtifactStore:
             if not path.exists():
                 raise ArtifactDamaged(f"{name} of tree {digest[:12]} is missing")
         return paths
+
+    def verified_tree(self, digest: str) -> Mapping[str, Path]:
+        """`tree`, and each of its files read once.
+
+        Raises:
+            ArtifactDamaged: the manifest or a file is missing or changed.
+        """
+        files = self.tree(digest)
+        for path in files.values():
+            self.verify(path.name)
+        return files
 
     def verify(self, digest: str) -> None:
         """Read the file once and compare.

@@ -87,6 +87,24 @@ def read_texts(path: Path, indices: Collection[int]) -> dict[int, str]:
     return found
 
 
+def iter_texts(path: Path, *, start: int, size: int) -> Iterator[list[str]]:
+    """The texts from place `start` on, `size` at a time, the last time fewer; row groups before
+    that place are not read, and memory is that of one and of a batch."""
+    with pq.ParquetFile(path) as file:
+        before, waiting = 0, list[str]()
+        for group in range(file.metadata.num_row_groups):
+            rows = file.metadata.row_group(group).num_rows
+            if before + rows > start:
+                texts = file.read_row_group(group, columns=["text"]).column("text").to_pylist()
+                waiting += texts[max(0, start - before) :]
+            before += rows
+            while len(waiting) >= size:
+                yield waiting[:size]
+                waiting = waiting[size:]
+        if waiting:
+            yield waiting
+
+
 def draw_texts(path: Path, *, most: int) -> list[str]:
     """At most so many texts, drawn by lot, the same ones each time.
 

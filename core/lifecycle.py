@@ -36,14 +36,18 @@ class Stage(StrEnum):
     FORECAST = "forecast"
     # The whole life of a report card.
     REPORT_CARD = "report_card"
+    # The whole life of a prediction job.
+    PREDICT = "predict"
 
 
 class Purpose(StrEnum):
-    """What a job is for: a model, a forecast of one from a few answers, or to judge a teacher."""
+    """What a job is for: a model, a forecast of one from a few answers, to judge a teacher, or to
+    have a model answer a dataset."""
 
     DISTILL = "distill"
     PILOT = "pilot"
     REPORT_CARD = "report_card"
+    PREDICT = "predict"
 
 
 # The stages of a job's life, in order.
@@ -51,6 +55,7 @@ LIVES = {
     Purpose.DISTILL: (Stage.LABEL, Stage.TRAIN, Stage.EVALUATE, Stage.EXPORT),
     Purpose.PILOT: (Stage.LABEL, Stage.FORECAST),
     Purpose.REPORT_CARD: (Stage.REPORT_CARD,),
+    Purpose.PREDICT: (Stage.PREDICT,),
 }
 
 
@@ -94,6 +99,7 @@ class EventType(StrEnum):
     SELECTION_UPDATED = "selection.updated"
     TRAIN_METRICS = "train.metrics"
     EVALUATION_METRICS = "evaluation.metrics"
+    PREDICT_PROGRESS = "predict.progress"
     CHECKPOINT_SAVED = "checkpoint.saved"
     BUDGET_WARNING = "budget.warning"
     BUDGET_REACHED = "budget.reached"

@@ -14,6 +14,7 @@ EXPECTED_SHARE = {
     Stage.EXPORT: 0.1,
     Stage.FORECAST: 0.1,
     Stage.REPORT_CARD: 1.0,
+    Stage.PREDICT: 1.0,
 }
 # The end of a job is the end of its last transaction, and never forecast.
 MOST_PERCENT = 99.9

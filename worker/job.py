@@ -35,13 +35,11 @@ class DatasetGone(LlkdError):
 
 
 @dataclass(frozen=True)
-class Job:
-    """One attempt at one job, as its stages see it."""
+class OpenJob:
+    """One attempt at one job of any purpose, as its stages see it."""
 
     row: JobRow
-    spec: DistillationSpec
     dataset: DatasetRow
-    evaluation_dataset: DatasetRow | None
     assignment: Assignment
     database: Database
     artifacts: ArtifactStore
@@ -50,7 +48,6 @@ class Job:
     stop: StopRequest
     tell: Callable[[Message], None]
     faults: FaultPoints
-    labelling_time: LabellingTime
 
     @property
     def tenant_id(self) -> TenantId:
@@ -69,6 +66,15 @@ class Job:
     def models_dir(self) -> Path | None:
         path = self.assignment.models_dir
         return None if path is None else Path(path)
+
+
+@dataclass(frozen=True)
+class Job(OpenJob):
+    """One attempt at a distillation, or at what is done with a part of one."""
+
+    spec: DistillationSpec
+    evaluation_dataset: DatasetRow | None
+    labelling_time: LabellingTime
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,5 @@
 """A job's whole life: label, train, evaluate, export; a pilot's: label, forecast; a report
-card's: that alone.
+card's and a prediction's: that alone.
 
 A stage that is stored is not run again.
 """
@@ -7,7 +7,7 @@ A stage that is stored is not run again.
 import os
 import time
 from collections.abc import Callable, Mapping
-from typing import assert_never
+from typing import assert_never, cast
 
 import structlog
 
@@ -18,7 +18,7 @@ from llkd.specs import DistillationSpec
 from worker.book import JobBook
 from worker.eta import Eta
 from worker.faults import FaultPoints
-from worker.job import Job, load_rows, open_database
+from worker.job import Job, OpenJob, load_rows, open_database
 from worker.labelling_time import LabellingTime
 from worker.progress import Progress
 from worker.protocol import Assignment, Json, Message
@@ -42,6 +42,7 @@ def run(assignment: Assignment, *, stop: StopRequest, tell: Callable[[Message], 
     database = open_database(assignment)
     job = _open_job(assignment, database, stop=stop, tell=tell)
     if assignment.part is not None:
+        assert isinstance(job, Job), "only label stages are cut into shards"
         return label_shards(job, assignment.part)
     outputs = dict(job.book.outputs())
     for stage in job.life:
@@ -78,16 +79,21 @@ def _work_of(stage: Stage) -> Work:
             from worker.stages.report_card import report_card
 
             return report_card
+        case Stage.PREDICT:
+            from worker.stages.predict import predict
+
+            return predict
         case _:
             assert_never(stage)
 
 
-def _run_stage(job: Job, stage: Stage, outputs: Mapping[Stage, Json]) -> Json:
+def _run_stage(job: OpenJob, stage: Stage, outputs: Mapping[Stage, Json]) -> Json:
     log.info("stage_started", stage=stage.value)
     started, started_at = time.monotonic(), job.book.begin(stage)
     job.progress.enter(stage)
     job.faults.reach(f"{stage}.begun")
-    output = _work_of(stage)(job, outputs)
+    # What only predicts is no `Job`, and its stage asks for none.
+    output = _work_of(stage)(cast(Job, job), outputs)
     seconds = time.monotonic() - started
     effort = {"units": job.progress.units_done, "seconds": round(seconds, 3)}
     output = {**output, "effort": effort}
@@ -106,13 +112,12 @@ def _open_job(
     *,
     stop: StopRequest,
     tell: Callable[[Message], None],
-) -> Job:
+) -> OpenJob:
+    """What the job's stages work with: a `Job`, unless all it does is predict."""
     rows = load_rows(database, assignment)
-    return Job(
+    opened = OpenJob(
         row=rows.job,
-        spec=DistillationSpec.model_validate(rows.job.spec).resolved(),
         dataset=rows.dataset,
-        evaluation_dataset=rows.evaluation_dataset,
         assignment=assignment,
         database=database,
         artifacts=ArtifactStore(assignment.artifacts_dir),
@@ -125,6 +130,13 @@ def _open_job(
         stop=stop,
         tell=tell,
         faults=FaultPoints(os.environ, attempt=assignment.attempt),
+    )
+    if opened.purpose is Purpose.PREDICT:
+        return opened
+    return Job(
+        **vars(opened),
+        spec=DistillationSpec.model_validate(rows.job.spec).resolved(),
+        evaluation_dataset=rows.evaluation_dataset,
         labelling_time=LabellingTime.of(rows.job, now=rows.now),
     )
 

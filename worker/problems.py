@@ -7,6 +7,7 @@ from worker.protocol import Json
 STATUS_OF_CODE = {
     "deadline-exceeded": 504,
     "export-mismatch": 500,
+    "model-unavailable": 500,
     "distillation-failed": 500,
     "teacher-out-of-memory": 500,
     "teacher-unavailable": 503,

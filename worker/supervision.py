@@ -124,6 +124,7 @@ class Supervision:
             return
         superseded = [*self._saved[:-1], *([self._published] if self._published else [])]
         for pointer in superseded:
-            if pointer["uri"] != newest["uri"]:
+            # Finished parts of predictions have none: they are artifacts, which are collected.
+            if "uri" in pointer and pointer["uri"] != newest.get("uri"):
                 shutil.rmtree(Path(pointer["uri"]), ignore_errors=True)
         self._published, self._saved = newest, []

@@ -51,10 +51,10 @@ def find_datasets(session: Session, tenant: TenantId, body: JobCreate) -> Datase
     """
     evaluation_id = body.evaluation.dataset_id
     return Datasets(
-        pool=_find(session, tenant, body.dataset_id, pointer="/dataset_id"),
+        pool=find_dataset(session, tenant, body.dataset_id, pointer="/dataset_id"),
         evaluation=None
         if evaluation_id is None
-        else _find(session, tenant, evaluation_id, pointer="/evaluation/dataset_id"),
+        else find_dataset(session, tenant, evaluation_id, pointer="/evaluation/dataset_id"),
     )
 
 
@@ -67,9 +67,35 @@ def hold_datasets(session: Session, tenant: TenantId, body: JobCreate) -> None:
     wanted = {body.dataset_id, body.evaluation.dataset_id} - {None}
     # In the order of ids: two requests that hold the same two never wait in a circle.
     for dataset_id in sorted(filter(None, wanted)):
-        row = DatasetRepository(session).hold(tenant, DatasetId(dataset_id))
-        if row is None or row.deleted_at is not None:
-            raise Gone("dataset", dataset_id)
+        hold_dataset(session, tenant, dataset_id)
+
+
+def find_dataset(
+    session: Session, tenant: TenantId, dataset_id: str, *, pointer: str
+) -> DatasetRow:
+    """The dataset that the request names at the pointer.
+
+    Raises:
+        ValidationFailed: the tenant has none of this id.
+        Gone: it was deleted.
+    """
+    row = DatasetRepository(session).get(tenant, DatasetId(dataset_id))
+    if row is None:
+        raise _refusal(pointer, "not-found", f"There is no dataset {dataset_id}.")
+    if row.deleted_at is not None:
+        raise Gone("dataset", dataset_id)
+    return row
+
+
+def hold_dataset(session: Session, tenant: TenantId, dataset_id: str) -> None:
+    """Keep one dataset from being deleted until this transaction ends.
+
+    Raises:
+        Gone: it was deleted since it was found.
+    """
+    row = DatasetRepository(session).hold(tenant, DatasetId(dataset_id))
+    if row is None or row.deleted_at is not None:
+        raise Gone("dataset", dataset_id)
 
 
 def check_models(body: JobCreate, source: ModelSource) -> None:
@@ -138,15 +164,6 @@ def _model(
     named: SingleStudent | FewShotTeacher | HuggingFaceTeacher | ZeroShotTeacher,
 ) -> tuple[str, str | None]:
     return named.model, named.revision
-
-
-def _find(session: Session, tenant: TenantId, dataset_id: str, *, pointer: str) -> DatasetRow:
-    row = DatasetRepository(session).get(tenant, DatasetId(dataset_id))
-    if row is None:
-        raise _refusal(pointer, "not-found", f"There is no dataset {dataset_id}.")
-    if row.deleted_at is not None:
-        raise Gone("dataset", dataset_id)
-    return row
 
 
 def _check_gold(body: JobCreate, dataset: DatasetRow, artifacts: ArtifactStore) -> None:

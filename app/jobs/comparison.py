@@ -10,9 +10,10 @@ from app.jobs.report_schemas import TrainingReport
 from app.jobs.schemas import EXAMPLE_JOB, Told
 from app.jobs.service import find_job
 from core.db.repositories.stages import StageRepository
-from core.errors import ErrorItem, ValidationFailed
+from core.db.tables import JobRow
+from core.errors import ErrorItem, NotFound, ValidationFailed
 from core.ids import TenantId
-from core.lifecycle import JobState, Stage
+from core.lifecycle import JobState, Purpose, Stage
 
 FEWEST, MOST = 2, 20
 
@@ -50,13 +51,13 @@ def compare_jobs(session: Session, tenant: TenantId, ids: str) -> Comparison:
 
     Raises:
         ValidationFailed: fewer than two different ids, or more than twenty.
-        NotFound: one of them is not the tenant's.
+        NotFound: one of them is not the tenant's, or learns nothing.
     """
     wanted = list(dict.fromkeys(part.strip() for part in ids.split(",")))
     if not FEWEST <= len(wanted) <= MOST:
         message = f"Name {FEWEST} to {MOST} different jobs, separated by commas."
         raise ValidationFailed(message, errors=[ErrorItem("query:ids", "invalid", message)])
-    rows = [find_job(session, tenant, job_id) for job_id in wanted]
+    rows = [_find(session, tenant, job_id) for job_id in wanted]
     done = StageRepository(session).of_jobs([row.id for row in rows])
     answers = {
         done[row.id][Stage.LABEL].output["labels"] if Stage.LABEL in done[row.id] else row.id
@@ -80,3 +81,10 @@ def compare_jobs(session: Session, tenant: TenantId, ids: str) -> Comparison:
             for row in rows
         ],
     )
+
+
+def _find(session: Session, tenant: TenantId, job_id: str) -> JobRow:
+    row = find_job(session, tenant, job_id)
+    if row.purpose == Purpose.PREDICT:
+        raise NotFound("distillation", job_id)
+    return row

@@ -71,7 +71,8 @@ def create_job(
         body=body,
         idempotency_key=idempotency_key,
     )
-    headers = {"Location": f"/jobs/{job.id}", **retry_after(job), **(REPLAYED if is_replay else {})}
+    wait = retry_after(job.state, job.progress.eta_seconds)
+    headers = {"Location": f"/jobs/{job.id}", **wait, **(REPLAYED if is_replay else {})}
     return Response(
         job.model_dump_json(), status_code=202, media_type="application/json", headers=headers
     )
@@ -139,7 +140,8 @@ def get_job(
 ) -> Response:
     """One job, as it is now; poll it every Retry-After seconds, or follow its events."""
     job = service.read_job(session, service.find_job(session, tenant, job_id))
-    return answer_if_changed(request, job.model_dump_json().encode(), headers=retry_after(job))
+    wait = retry_after(job.state, job.progress.eta_seconds)
+    return answer_if_changed(request, job.model_dump_json().encode(), headers=wait)
 
 
 @router.post("/{job_id}/cancel", response_model=JobRead)

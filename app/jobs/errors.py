@@ -47,6 +47,17 @@ class AuditNotReady(ServiceError):
         super().__init__(f"The evaluate stage of {job_id} is not done.")
 
 
+class PredictionsNotReady(ServiceError):
+    """The file exists once its prediction job has succeeded; of another one there is none."""
+
+    status = 409
+    code = "predictions-not-ready"
+    title = "The predictions are not ready"
+
+    def __init__(self, job_id: str, state: str) -> None:
+        super().__init__(f"Prediction job {job_id} is {state}: there is no file of it.")
+
+
 class TooManyJobs(ServiceError):
     """This tenant has as many unfinished jobs as the operator allows (LLKD_MAX_QUEUED_JOBS)."""
 

@@ -5,9 +5,11 @@ from typing import Literal
 from pydantic import Field
 
 from app.jobs.schemas import Told
+from app.negotiation import CSV, JSON_LINES, PARQUET
 from core.label_files import Role
 
 ExportFormat = Literal["jsonl", "csv", "parquet"]
+MEDIA_TYPES: dict[ExportFormat, str] = {"jsonl": JSON_LINES, "csv": CSV, "parquet": PARQUET}
 
 
 class LabelRead(Told):

@@ -1,18 +1,14 @@
 """Pseudo-labels beside their texts: a page, or a whole file in one of three formats."""
 
-import csv
-import io
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pyarrow as pa
-import pyarrow.parquet as pq
 from sqlalchemy.orm import Session
 
+from app.jobs import exports
 from app.jobs.errors import LabelsNotReady
 from app.jobs.label_schemas import ExportFormat, LabelRead
 from app.jobs.safe_csv import escape_formulas
@@ -23,7 +19,6 @@ from core.db.repositories.stages import StageRepository
 from core.ids import TenantId
 from core.lifecycle import Stage
 
-CHUNK_ROWS = 1000
 CSV_COLUMNS = (
     "index",
     "text",
@@ -105,44 +100,20 @@ def export(files: LabelledFiles, kind: ExportFormat, *, safe_csv: bool) -> Itera
         safe_csv: whether CSV cells that a spreadsheet would calculate are defused; other
             formats are always exact.
     """
+    chunks = _chunks(files)
     match kind:
         case "jsonl":
-            return _jsonl(files)
+            return exports.jsonl(chunks)
         case "csv":
-            return _csv(files, escape_formulas if safe_csv else str)
+            escape = escape_formulas if safe_csv else str
+            return exports.csv(chunks, CSV_COLUMNS, nested="probabilities", escape=escape)
         case "parquet":
-            return _parquet(files)
+            return exports.parquet(map(_with_pairs, chunks), EXPORT_SCHEMA)
 
 
-def _jsonl(files: LabelledFiles) -> Iterator[bytes]:
-    for chunk in _chunks(files):
-        yield b"".join(orjson.dumps(entry) + b"\n" for entry in chunk)
-
-
-def _csv(files: LabelledFiles, escape: Callable[[str], str]) -> Iterator[bytes]:
-    written = io.StringIO(newline="")
-    writer = csv.writer(written)
-    writer.writerow([*CSV_COLUMNS, "probabilities"])
-    for chunk in _chunks(files):
-        for entry in chunk:
-            cells = [entry[name] for name in CSV_COLUMNS]
-            writer.writerow(
-                [escape(cell) if isinstance(cell, str) else cell for cell in cells]
-                + [orjson.dumps(entry["probabilities"]).decode()]
-            )
-        yield written.getvalue().encode()
-        written.seek(0)
-        written.truncate()
-
-
-def _parquet(files: LabelledFiles) -> Iterator[bytes]:
-    sink = _Sink()
-    with pq.ParquetWriter(sink, EXPORT_SCHEMA, compression="zstd") as writer:
-        for chunk in _chunks(files):
-            table = [{**entry, "probabilities": _pairs(entry)} for entry in chunk]
-            writer.write_table(pa.Table.from_pylist(table, EXPORT_SCHEMA))
-            yield sink.take()
-    yield sink.take()
+def _with_pairs(chunk: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The entries as Parquet's maps are written: lists of pairs."""
+    return [entry | {"probabilities": _pairs(entry)} for entry in chunk]
 
 
 def _pairs(entry: Mapping[str, Any]) -> list[tuple[str, float]] | None:
@@ -151,19 +122,11 @@ def _pairs(entry: Mapping[str, Any]) -> list[tuple[str, float]] | None:
 
 
 def _chunks(files: LabelledFiles) -> Iterator[list[dict[str, Any]]]:
-    texts = _flat(dataset_files.iter_batches(files.rows, columns=["text"], size=CHUNK_ROWS))
-    labels = _flat(label_files.iter_labels(files.labels, size=CHUNK_ROWS))
-    entries = (
-        _entry(index, row, label, files.names)
-        for index, (row, label) in enumerate(zip(texts, labels, strict=True))
+    texts = dataset_files.iter_batches(files.rows, columns=["text"], size=exports.CHUNK_ROWS)
+    labels = label_files.iter_labels(files.labels, size=exports.CHUNK_ROWS)
+    return exports.side_by_side(
+        texts, labels, lambda index, row, label: _entry(index, row, label, files.names)
     )
-    while chunk := list(islice(entries, CHUNK_ROWS)):
-        yield chunk
-
-
-def _flat(batches: Iterator[list[dict[str, Any]]]) -> Iterator[dict[str, Any]]:
-    for batch in batches:
-        yield from batch
 
 
 def _entry(
@@ -184,29 +147,3 @@ def _entry(
         "cached": label["cached"],
         "calibration_id": label["calibration_id"],
     }
-
-
-class _Sink(io.RawIOBase):
-    """Takes what a writer writes and gives it away in pieces; knows how much there was."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._pieces: list[bytes] = []
-        self._written = 0
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, piece: Any) -> int:
-        content = bytes(piece)
-        self._pieces.append(content)
-        self._written += len(content)
-        return len(content)
-
-    def tell(self) -> int:
-        return self._written
-
-    def take(self) -> bytes:
-        """What was written since the last time."""
-        pieces, self._pieces = self._pieces, []
-        return b"".join(pieces)

@@ -10,16 +10,14 @@ from app.dependencies import ArtifactsDep, DatabaseDep, ReadSession, TenantDep
 from app.jobs import audit, labels, report
 from app.jobs.audit import AuditRead
 from app.jobs.comparison import Comparison, compare_jobs
-from app.jobs.label_schemas import ExportFormat, LabelRead
+from app.jobs.label_schemas import MEDIA_TYPES, ExportFormat, LabelRead
 from app.jobs.paths import JobIdPath
 from app.jobs.report_schemas import ReportRead
-from app.negotiation import CSV, JSON_LINES, PARQUET
 from app.pages import InvalidCursor, LimitParam, Page
 from app.strict_json import StrictRoute
 
 router = APIRouter(route_class=StrictRoute)
 
-MEDIA_TYPES: dict[ExportFormat, str] = {"jsonl": JSON_LINES, "csv": CSV, "parquet": PARQUET}
 # More texts than a dataset may have.
 MAX_INDEX = 10**9
 

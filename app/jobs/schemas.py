@@ -21,7 +21,9 @@ from llkd.specs import DistillationSpec, SelectionSpec, Spec, StudentSpec, Train
 
 DATASET_ID = r"^ds_[0-9A-HJKMNP-TV-Z]{26}$"
 JOB_ID = r"^job_[0-9A-HJKMNP-TV-Z]{26}$"
-MODEL_NAME = r"^[a-z0-9][a-z0-9._-]{0,63}$"
+_WORD = "[a-z0-9][a-z0-9._-]{0,63}"
+MODEL_NAME = rf"^{_WORD}$"
+MODEL_REFERENCE = rf"^({_WORD}(@{_WORD})?|model_[0-9A-HJKMNP-TV-Z]{{26}})$"
 METADATA_KEY = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 MAX_METADATA = 16
 
@@ -168,7 +170,7 @@ class Progress(Told):
 
     percent: float = Field(ge=0, le=100, examples=[62.5])
     eta_seconds: float | None = Field(description="Null until rates are measured.", examples=[410])
-    rows: int | None = Field(description="Texts labelled so far.", examples=[20000])
+    rows: int | None = Field(description="Texts labelled, or predicted, so far.", examples=[20000])
     teacher: TeacherCounts = Field(description="Answers of the teacher.")
     step: int | None = Field(description="Batches of the pool behind.", examples=[1200])
     steps: int | None = Field(description="Batches at the most.", examples=[1920])
@@ -223,11 +225,11 @@ class JobRead(Told):
     object: Literal["job"] = Field(examples=["job"])
     name: str = Field(description="Name of the model it makes.", examples=["tickets"])
     purpose: Purpose = Field(
-        description="A model (`distill`), a forecast from a few answers (`pilot`), or a look at a "
-        "teacher (`report_card`).",
+        description="A model (`distill`), a forecast from a few answers (`pilot`), a look at a "
+        "teacher (`report_card`), or a model's answers to a dataset (`predict`).",
         examples=["distill"],
     )
-    dataset_id: str = Field(description="What it learns from.", examples=[EXAMPLE_DATASET])
+    dataset_id: str = Field(description="What it reads.", examples=[EXAMPLE_DATASET])
     state: JobState = Field(examples=["running"])
     stage: Stage | None = Field(
         description="The stage it is in or was in last.", examples=["train"]

@@ -8,6 +8,7 @@ from app.jobs.schemas import EventRead, JobRead, Progress, StageRead, TeacherCou
 from core.db.tables import JobEventRow, JobRow, JobStageRow
 from core.ids import JobId
 from core.lifecycle import JobState, Purpose, Stage, StopReason, why_cut_short
+from llkd.specs import AnswerSpec
 
 Json = dict[str, Any]
 POLL_QUEUED_SECONDS = 2
@@ -63,6 +64,8 @@ def tell_job(
 
 def tell_request(row: JobRow) -> Json:
     """What was asked, with every default filled in: a body that asks for the same again."""
+    if row.purpose == Purpose.PREDICT:
+        return tell_prediction_request(row)
     if row.from_job_id is not None:
         return {
             "from_job": row.from_job_id,
@@ -91,6 +94,19 @@ def tell_whole_request(row: JobRow) -> Json:
     }
 
 
+def tell_prediction_request(row: JobRow) -> Json:
+    """What was asked of a model: the request, with its reference resolved."""
+    return {
+        "name": row.name,
+        "model": row.spec["model_id"],
+        "dataset_id": row.dataset_id,
+        **{part: row.spec[part] for part in AnswerSpec.model_fields},
+        "max_wall_seconds": row.max_wall_seconds,
+        "metadata": row.labels_metadata,
+        "priority": row.priority,
+    }
+
+
 def tell_event(row: JobEventRow) -> EventRead:
     return EventRead(
         id=str(row.seq),
@@ -102,12 +118,13 @@ def tell_event(row: JobEventRow) -> EventRead:
     )
 
 
-def retry_after(job: JobRead) -> dict[str, str]:
+def retry_after(state: JobState, eta_seconds: float | None) -> dict[str, str]:
     """When to ask again: soon for what changes soon; no header once the job has ended."""
-    if job.state.is_terminal:
+    if state.is_terminal:
         return {}
-    eta = job.progress.eta_seconds
-    wait = POLL_QUEUED_SECONDS if eta is None else min(LONGEST_POLL_SECONDS, max(1, eta / 20))
+    if eta_seconds is None:
+        return {"Retry-After": str(POLL_QUEUED_SECONDS)}
+    wait = min(LONGEST_POLL_SECONDS, max(1, eta_seconds / 20))
     return {"Retry-After": str(round(wait))}
 
 

@@ -104,7 +104,7 @@ class ModelRegistry:
 
     def _load(self, model: ModelRef) -> Predictor:
         try:
-            predictor = self._load_files(self._verified_files(model))
+            predictor = self._load_files(self._artifacts.verified_tree(model.artifact))
         except Exception as error:
             # Whatever is wrong with the files, other models go on; the log has the story.
             log.error("model_load_failed", model=model.id, exc_info=error)
@@ -119,13 +119,6 @@ class ModelRegistry:
             self._loaded[model.id] = predictor
             self._make_room()
         return predictor
-
-    def _verified_files(self, model: ModelRef) -> Mapping[str, Path]:
-        self._artifacts.verify(model.artifact)
-        files = self._artifacts.tree(model.artifact)
-        for path in files.values():
-            self._artifacts.verify(path.name)
-        return files
 
     def _make_room(self) -> None:
         """Push out the models used longest ago; the newest stays, however large it is."""

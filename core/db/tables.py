@@ -88,7 +88,8 @@ class JobRow(Row):
 
     # A string, as states are: `core.lifecycle.Purpose` says what is allowed.
     purpose: Mapped[str] = mapped_column(default=Purpose.DISTILL.value, server_default="distill")
-    # What was asked, immutable and without secrets: llkd.specs.DistillationSpec.
+    # What was asked, immutable and without secrets: llkd.specs.DistillationSpec, or of
+    # predictions PredictionSpec.
     spec: Mapped[dict[str, Any]]
     dataset_id: Mapped[DatasetId] = mapped_column(ForeignKey("datasets.id"))
     evaluation_dataset_id: Mapped[DatasetId | None] = mapped_column(ForeignKey("datasets.id"))
@@ -114,7 +115,8 @@ class JobRow(Row):
 
     progress: Mapped[int] = mapped_column(BigInteger, default=0)  # grows while work is done
     progress_detail: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    checkpoint: Mapped[dict[str, Any] | None]  # {uri, sha256, step}: the only way to find one
+    # {uri, sha256, step}, or of predictions {parts, step}: the only way to find one.
+    checkpoint: Mapped[dict[str, Any] | None]
 
     cap_micros: Mapped[int | None] = mapped_column(BigInteger)  # millionths of a US dollar
     cap_calls: Mapped[int | None] = mapped_column(BigInteger)

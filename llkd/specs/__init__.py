@@ -7,6 +7,7 @@ These are also the documented fields of `POST /jobs`: a job's spec is exactly on
 from llkd.specs.base import OFFLINE_MODEL, ModelName, Spec, Text, label_key
 from llkd.specs.distillation import MOST_CANDIDATES, Candidate, DistillationSpec
 from llkd.specs.labels import MAX_LABELS, Label
+from llkd.specs.prediction import AnswerSpec, PredictionSpec
 from llkd.specs.selections import (
     AllSelection,
     AutoSelection,
@@ -49,6 +50,7 @@ __all__ = [
     "MOST_CANDIDATES",
     "OFFLINE_MODEL",
     "AllSelection",
+    "AnswerSpec",
     "AutoSelection",
     "Candidate",
     "ClassConfidenceSelection",
@@ -63,6 +65,7 @@ __all__ = [
     "LocalTeacher",
     "ModelName",
     "OpenAITeacher",
+    "PredictionSpec",
     "ProvidedTeacher",
     "RandomSelection",
     "SelectionSpec",

@@ -15,7 +15,7 @@ from llkd.specs import DistillationSpec
 from worker.book import JobBook
 from worker.eta import Eta
 from worker.faults import FaultPoints
-from worker.job import Job, load_rows
+from worker.job import Job, OpenJob, load_rows
 from worker.labelling_time import LabellingTime
 from worker.progress import Progress
 from worker.protocol import Assignment, CheckpointSaved, Json, Message
@@ -39,6 +39,28 @@ class Workshop:
         teacher_hosts: tuple[str, ...] = (),
     ) -> Job:
         """The next ready job, as a child would see it."""
+        opened = self.claim_any(
+            environment=environment,
+            checkpoint_seconds=checkpoint_seconds,
+            teacher_hosts=teacher_hosts,
+        )
+        rows = load_rows(self.database, opened.assignment)
+        return Job(
+            **vars(opened),
+            spec=DistillationSpec.model_validate(rows.job.spec),
+            evaluation_dataset=rows.evaluation_dataset,
+            labelling_time=LabellingTime.of(rows.job, now=rows.now),
+        )
+
+    def claim_any(
+        self,
+        *,
+        environment: Mapping[str, str] = os.environ,
+        checkpoint_seconds: float = 1e9,
+        teacher_hosts: tuple[str, ...] = (),
+        threads: int = 1,
+    ) -> OpenJob:
+        """The next ready job of any purpose."""
         settings = Settings(data_dir=self.data_dir)
         with self.database.write() as session:
             row = EngineRepository(session).claim(
@@ -54,16 +76,14 @@ class Workshop:
             data_dir=str(self.data_dir),
             models_dir=str(self.models_dir),
             allowed_models=(),
-            threads=1,
+            threads=threads,
             checkpoint_seconds=checkpoint_seconds,
             teacher_hosts=teacher_hosts,
         )
         rows = load_rows(self.database, assignment)
-        return Job(
+        return OpenJob(
             row=rows.job,
-            spec=DistillationSpec.model_validate(rows.job.spec),
             dataset=rows.dataset,
-            evaluation_dataset=rows.evaluation_dataset,
             assignment=assignment,
             database=self.database,
             artifacts=ArtifactStore(assignment.artifacts_dir),
@@ -74,10 +94,9 @@ class Workshop:
             stop=StopRequest(),
             tell=self.told.append,
             faults=FaultPoints(environment, attempt=row.attempt),
-            labelling_time=LabellingTime.of(rows.job, now=rows.now),
         )
 
-    def give_back(self, job: Job) -> None:
+    def give_back(self, job: OpenJob) -> None:
         """What the supervisor does with a released child: publish the pointer, release."""
         saved = [message.pointer for message in self.told if isinstance(message, CheckpointSaved)]
         with self.database.write() as session:

@@ -11,7 +11,7 @@ from core.db.repositories.events import EventRepository
 from core.db.repositories.inserts import insert_keyed
 from core.db.repositories.pages import Page, read_page
 from core.db.tables import JobRow
-from core.ids import DatasetId, JobId, TeacherId, TenantId
+from core.ids import DatasetId, JobId, ModelId, TeacherId, TenantId
 from core.lifecycle import EventType, JobState, Purpose, Queue
 
 ACTIVE = (JobState.QUEUED, JobState.RUNNING)
@@ -71,6 +71,7 @@ class JobRepository:
         state: JobState | None = None,
         dataset_id: DatasetId | None = None,
         metadata: Mapping[str, str] | None = None,
+        purpose: Purpose | None = None,
     ) -> Page[JobRow]:
         """Jobs of a tenant, newest first; `metadata` asks for each pair to be equal."""
         question = select(JobRow).where(JobRow.tenant_id == tenant_id)
@@ -80,6 +81,8 @@ class JobRepository:
             question = question.where(JobRow.state == state)
         if dataset_id is not None:
             question = question.where(JobRow.dataset_id == dataset_id)
+        if purpose is not None:
+            question = question.where(JobRow.purpose == purpose.value)
         for key, value in (metadata or {}).items():
             question = question.where(self._metadata_has(key, value))
         return read_page(self.session, question.order_by(JobRow.id.desc()), limit=limit)
@@ -149,18 +152,35 @@ class JobRepository:
         """Whether a queued or running job of this tenant makes a model of this name."""
         found = self.session.scalar(
             select(JobRow.id)
-            .where(JobRow.tenant_id == tenant_id, JobRow.name == name, JobRow.state.in_(ACTIVE))
+            .where(
+                JobRow.tenant_id == tenant_id,
+                JobRow.name == name,
+                JobRow.state.in_(ACTIVE),
+                JobRow.purpose == Purpose.DISTILL.value,
+            )
             .limit(1)
         )
         return found is not None
 
     def uses_dataset(self, dataset_id: DatasetId) -> Sequence[JobId]:
-        """The queued and running jobs that read this dataset, to train or to evaluate."""
+        """The queued and running jobs that read this dataset."""
         return self.session.scalars(
             select(JobRow.id)
             .where(
                 JobRow.state.in_(ACTIVE),
                 or_(JobRow.dataset_id == dataset_id, JobRow.evaluation_dataset_id == dataset_id),
+            )
+            .order_by(JobRow.id)
+        ).all()
+
+    def reads_model(self, model_id: ModelId) -> Sequence[JobId]:
+        """The queued and running jobs that predict with this model."""
+        return self.session.scalars(
+            select(JobRow.id)
+            .where(
+                JobRow.state.in_(ACTIVE),
+                JobRow.purpose == Purpose.PREDICT.value,
+                JobRow.spec["model_id"].as_string() == model_id,
             )
             .order_by(JobRow.id)
         ).all()

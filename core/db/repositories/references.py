@@ -15,7 +15,10 @@ _FILES = {
     Stage.LABEL: ("labels", "evaluation_labels", "estimated_confidence"),
     Stage.TRAIN: ("dynamics",),
     Stage.EVALUATE: ("audit",),
+    Stage.PREDICT: ("predictions",),
 }
+# The key of a prediction job's checkpoint that names the tree of its finished parts.
+PARTS = "parts"
 _TREES = {Stage.TRAIN: ("student",), Stage.EXPORT: ("artifact",)}
 
 
@@ -30,9 +33,9 @@ class References:
 def find_references(session: Session, *, grace: timedelta) -> References:
     """All that must stay: whatever is not deleted, and what running jobs build on.
 
-    The labels of a finished job live as long as its dataset, its student as long as the
-    model that it became. What was deleted, or ended, less than the grace ago counts as if
-    it had not been: a reader or a backup may have found it just before.
+    The labels and predictions of a finished job live as long as its dataset, its student as
+    long as the model that it became. What was deleted, or ended, less than the grace ago
+    counts as if it had not been: a reader or a backup may have found it just before.
     """
     since = db_now(-grace.total_seconds())
     has_dataset = or_(DatasetRow.deleted_at.is_(None), DatasetRow.deleted_at > since)
@@ -57,7 +60,10 @@ def find_references(session: Session, *, grace: timedelta) -> References:
         for each in (output, *(output.get("candidates") or ())):
             trees.update(each[key] for key in _TREES[Stage(stage)] if key in each)
     for checkpoint in session.scalars(select(JobRow.checkpoint).where(under_way)):
-        for each in (checkpoint or {}).get("finished", ()):
+        found = checkpoint or {}
+        for each in found.get("finished", ()):
             files.update(each[key] for key in _FILES[Stage.TRAIN])
             trees.update(each[key] for key in _TREES[Stage.TRAIN])
+        if PARTS in found:
+            trees.add(found[PARTS])
     return References(frozenset(files), frozenset(trees))

@@ -14,6 +14,7 @@ from core.artifacts import ArtifactStore
 from core.db.repositories.models import ModelRepository, NewModel
 from core.db.session import Database
 from core.ids import ModelId, TenantId
+from core.lifecycle import JobState
 from llkd.predictor_manifest import MANIFEST, MODEL, TOKENIZER, Manifest, write_manifest
 from tests.factories import TENANT, make_job
 
@@ -54,7 +55,7 @@ def register_model(
 ) -> ModelId:
     """Store the folder and give it the next version of this name, as a job does."""
     with database.write() as session:
-        job = make_job(session, tenant_id=tenant)
+        job = make_job(session, tenant_id=tenant, state=JobState.SUCCEEDED)
         new = NewModel(
             name=name,
             job_id=job.id,
