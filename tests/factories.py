@@ -87,7 +87,7 @@ def make_stage(session: Session, job: JobRow, stage: Stage, **output: Any) -> No
     session.flush()
 
 
-def make_model(session: Session, job: JobRow, artifact: str) -> None:
+def make_model(session: Session, job: JobRow, artifact: str, *, tenant: TenantId = TENANT) -> None:
     """The model that the job made, one byte large."""
     new = NewModel(
         name="tickets",
@@ -99,4 +99,4 @@ def make_model(session: Session, job: JobRow, artifact: str) -> None:
         export={},
         size_bytes=1,
     )
-    ModelRepository(session).register(TENANT, new)
+    ModelRepository(session).register(tenant, new)

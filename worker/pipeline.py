@@ -22,8 +22,6 @@ from worker.job import Job, OpenJob, load_rows, open_database
 from worker.labelling_time import LabellingTime
 from worker.progress import Progress
 from worker.protocol import Assignment, Json, Message
-from worker.stages.label import label
-from worker.stages.label_shard import label_shards
 from worker.stop_request import StopRequest
 
 log = structlog.get_logger(__name__)
@@ -42,6 +40,8 @@ def run(assignment: Assignment, *, stop: StopRequest, tell: Callable[[Message], 
     database = open_database(assignment)
     job = _open_job(assignment, database, stop=stop, tell=tell)
     if assignment.part is not None:
+        from worker.stages.label_shard import label_shards
+
         assert isinstance(job, Job), "only label stages are cut into shards"
         return label_shards(job, assignment.part)
     outputs = dict(job.book.outputs())
@@ -54,10 +54,12 @@ def run(assignment: Assignment, *, stop: StopRequest, tell: Callable[[Message], 
 
 
 def _work_of(stage: Stage) -> Work:
-    # Imported when their turn comes: torch takes seconds, and answers that are there
-    # need not wait for it.
+    # Imported when their turn comes: training libraries take seconds, and neither answers
+    # that are there nor a model that is made already need wait for them.
     match stage:
         case Stage.LABEL:
+            from worker.stages.label import label
+
             return label
         case Stage.TRAIN:
             from worker.stages.train import train

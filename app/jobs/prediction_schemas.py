@@ -84,7 +84,9 @@ class PredictionCounts(Told):
 class PredictionJobRead(Told):
     """A prediction job, as it is now."""
 
-    id: str = Field(description="It is a job: its events stand there.", examples=[EXAMPLE_JOB])
+    id: str = Field(
+        description="Of its job: `/jobs/{id}/events` tells what happened.", examples=[EXAMPLE_JOB]
+    )
     object: Literal["prediction_job"] = Field(examples=["prediction_job"])
     name: str = Field(examples=["july-backlog"])
     model: str = Field(description="As it was named in the request.", examples=["tickets@latest"])

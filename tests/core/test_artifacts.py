@@ -138,6 +138,14 @@ class TestTree:
         with pytest.raises(ValueError, match="onnx"):
             store.put_tree(folder)
 
+    def test_may_be_made_of_files_that_are_there(
+        self, store: ArtifactStore, tmp_path: Path
+    ) -> None:
+        folder = tmp_path / "folder"
+        folder.mkdir()
+        (folder / "a").write_bytes(b"one")
+        assert store.put_manifest({"a": store.put_bytes(b"one")}) == store.put_tree(folder)
+
 
 class TestDamageIsFound:
     def test_a_flipped_byte(self, store: ArtifactStore) -> None:
@@ -161,6 +169,14 @@ class TestDamageIsFound:
         store.tree(digest)["config"].unlink()
         with pytest.raises(ArtifactDamaged, match="config"):
             store.tree(digest)
+
+    def test_a_tree_with_another_byte_in_one_of_its_files(self, store: ArtifactStore) -> None:
+        tree = store.put_manifest({"a": store.put_bytes(b"one")})
+        [path] = store.verified_tree(tree).values()
+        path.write_bytes(b"two")
+        assert set(store.tree(tree)) == {"a"}
+        with pytest.raises(ArtifactDamaged):
+            store.verified_tree(tree)
 
     def test_a_changed_manifest(self, store: ArtifactStore, tmp_path: Path) -> None:
         digest = store.put_tree(make_folder(tmp_path / "model", weights=b"w"))

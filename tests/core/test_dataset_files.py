@@ -11,6 +11,7 @@ from core.dataset_files import (
     draw_gold_texts,
     draw_texts,
     iter_batches,
+    iter_texts,
     read_page,
 )
 
@@ -83,6 +84,30 @@ class TestWholeFile:
         assert max(len(batch) for batch in batches) == 3
         rows = [row for batch in batches for row in batch]
         assert rows == [{"text": f"text {n}", "line": n + 2} for n in range(ROWS)]
+
+
+class TestTextsFromAPlaceOn:
+    @pytest.mark.parametrize("start", range(ROWS + 1))
+    @pytest.mark.parametrize("size", [1, 3, GROUP, ROWS + 1])
+    def test_are_those_after_it_in_equal_batches(self, path: Path, start: int, size: int) -> None:
+        batches = list(iter_texts(path, start=start, size=size))
+        wanted = [f"text {number}" for number in range(start, ROWS)]
+        assert [text for batch in batches for text in batch] == wanted
+        assert all(len(batch) == size for batch in batches[:-1])
+
+    def test_groups_before_it_are_not_read(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        read: list[int] = []
+        whole = pq.ParquetFile.read_row_group
+
+        def spy(file: pq.ParquetFile, group: int, **given: object) -> pa.Table:
+            read.append(group)
+            return whole(file, group, **given)
+
+        monkeypatch.setattr(pq.ParquetFile, "read_row_group", spy)
+        list(iter_texts(path, start=2 * GROUP, size=3))
+        assert read == [2]
 
 
 class TestDrawingTexts:

@@ -5,11 +5,11 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from core.db.repositories.inserts import IdempotencyKeyTaken
-from core.db.repositories.jobs import JobRepository
+from core.db.repositories.jobs import ACTIVE, JobRepository
 from core.db.session import Database
 from core.db.tables import JobEventRow, JobRow
-from core.ids import DatasetId, JobId, TenantId, new_job_id
-from core.lifecycle import TERMINAL, EventType, JobState, Queue
+from core.ids import DatasetId, JobId, ModelId, TenantId, new_job_id
+from core.lifecycle import TERMINAL, EventType, JobState, Purpose, Queue
 from tests.factories import TENANT, make_dataset, make_job
 
 OTHER = TenantId("other")
@@ -108,6 +108,13 @@ class TestReadJobs:
         assert [job.id for job in by_state.rows] == [done.id]
         assert [job.id for job in by_dataset.rows] == [done.id]
 
+    def test_a_list_is_narrowed_by_purpose(self, database: Database) -> None:
+        with database.write() as session:
+            make_job(session)
+            wanted = make_job(session, purpose=Purpose.PREDICT.value)
+            page = JobRepository(session).page(TENANT, limit=9, purpose=Purpose.PREDICT)
+        assert [job.id for job in page.rows] == [wanted.id]
+
     @pytest.mark.parametrize("key", ["team", "a.b", 'a"b', "a'b", "$", "ключ", "a b[0]"])
     def test_a_list_is_narrowed_by_metadata(self, database: Database, key: str) -> None:
         with database.write() as session:
@@ -182,3 +189,27 @@ class TestWhatIsActive:
             jobs = JobRepository(session)
             assert set(jobs.uses_dataset(used.id)) == {trains.id, evaluates.id}
             assert jobs.uses_dataset(unused.id) == []
+
+
+class TestWhoReadsAModel:
+    def test_unfinished_predictions_with_it_do(self, database: Database) -> None:
+        asked = {"purpose": Purpose.PREDICT.value, "spec": {"model_id": "model_a"}}
+        other = asked | {"spec": {"model_id": "model_b"}}
+        with database.write() as session:
+            reading = [make_job(session, state=state, **asked).id for state in ACTIVE]
+            for state in TERMINAL:
+                make_job(session, state=state, **asked)
+            make_job(session, **other)
+            # A job whose own spec knows no model.
+            make_job(session)
+            jobs = JobRepository(session)
+            assert jobs.reads_model(ModelId("model_a")) == sorted(reading)
+            assert jobs.reads_model(ModelId("model_c")) == []
+
+    def test_a_prediction_makes_no_model_of_its_name(self, database: Database) -> None:
+        with database.write() as session:
+            make_job(session, name="backlog", purpose=Purpose.PREDICT.value)
+            jobs = JobRepository(session)
+            assert not jobs.is_making(TENANT, "backlog")
+            make_job(session, name="backlog")
+            assert jobs.is_making(TENANT, "backlog")

@@ -74,3 +74,25 @@ class TestReferences:
         assert references_of(database) == References(
             frozenset({"r", "i", "labels"}), frozenset({"student", "model"})
         )
+
+    def test_predictions_go_with_the_dataset_and_their_parts_with_the_job(
+        self, database: Database
+    ) -> None:
+        with database.write() as session:
+            for deleted_at, name in ((None, "kept"), (LONG_AGO, "gone")):
+                dataset = make_dataset(
+                    session, rows_artifact="r", issues_artifact="i", deleted_at=deleted_at
+                )
+                job = make_job(
+                    session,
+                    state=JobState.SUCCEEDED,
+                    dataset_id=dataset.id,
+                    finished_at=LONG_AGO,
+                    checkpoint={"parts": "parts of an ended job", "step": 8192},
+                )
+                make_stage(session, job, Stage.PREDICT, predictions=name)
+            checkpoint = {"parts": "parts", "step": 4096}
+            make_job(session, dataset_id=dataset.id, checkpoint=checkpoint)
+        assert references_of(database) == References(
+            frozenset({"r", "i", "kept"}), frozenset({"parts"})
+        )
