@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from core.artifacts import ArtifactStore
-from tests.acceptance.deployment import Deployment, Json
+from tests.acceptance.deployment import Deployment, Json, kill
 from tests.app.predict.tiny_model import register_model, write_tiny_model
 from tests.worker.corpus import make_rows
 from worker.prediction_parts import PART_ROWS
@@ -27,7 +27,7 @@ class TestPredictions:
         model_id = register_model(embedded.database, store, tmp_path / "tiny")
         embedded.start_api()
         # With the second part stored and not published.
-        embedded.start_worker(fault="predict.part:kill:2:1")
+        worker = embedded.start_worker(fault="predict.part:kill:2:1")
         rows = make_rows(PART_ROWS + 900, gold=0)
         dataset_id = embedded.upload(rows)
         body = {"model": "tickets@latest", "dataset_id": dataset_id}
@@ -47,6 +47,8 @@ class TestPredictions:
             assert entry["index"] == shown["index"]
             assert entry["label"] == shown["label"]
             assert entry["score"] == pytest.approx(shown["score"], abs=1e-5)
+        kill(worker)
+        embedded.start_worker()
         again = self.predict(embedded, body)
         assert embedded.row(again).attempt == 1
         outputs = [embedded.outputs(each)["predict"] for each in (job_id, again)]
