@@ -84,6 +84,11 @@ match sys.argv[1:]:
             say("CheckpointSaved", pointer={"uri": str(saved), "sha256": "0" * 64, "step": step})
             time.sleep(0.2 if step > 1 else 0)
         work_until(signal.SIGTERM, 75)
+    case ["parts"]:
+        for step in (1, 2, 3):
+            say("CheckpointSaved", pointer={"parts": f"{step}" * 64, "step": step})
+            time.sleep(0.2 if step > 1 else 0)
+        work_until(signal.SIGTERM, 75)
     case ["leave-a-grandchild"]:
         grandchild = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
         advance(grandchild.pid)

@@ -221,6 +221,13 @@ class TestCheckpoints:
             wait_until(lambda: {path.name for path in folder.iterdir()} == {"step-3"})
             stage.drain.begin()
 
+    def test_that_are_lists_of_parts_have_no_folder_to_delete(self, stage: Stage) -> None:
+        job_id = stage.add_job()
+        with stage.running("parts"):
+            wait_until(lambda: (stage.job(job_id).checkpoint or {}).get("step") == 3)
+            assert stage.job(job_id).checkpoint == {"parts": "3" * 64, "step": 3}
+            stage.drain.begin()
+
     def test_they_go_when_the_job_is_over(self, stage: Stage) -> None:
         job_id = stage.add_job()
         folder = checkpoints_dir(stage.folder.resolve(), job_id)

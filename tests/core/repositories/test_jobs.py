@@ -193,8 +193,11 @@ class TestWhatIsActive:
 
 class TestWhoReadsAModel:
     def test_unfinished_predictions_with_it_do(self, database: Database) -> None:
-        asked = {"purpose": Purpose.PREDICT.value, "spec": {"model_id": "model_a"}}
-        other = asked | {"spec": {"model_id": "model_b"}}
+        asked: dict[str, Any] = {
+            "purpose": Purpose.PREDICT.value,
+            "spec": {"model_id": "model_a"},
+        }
+        other: dict[str, Any] = asked | {"spec": {"model_id": "model_b"}}
         with database.write() as session:
             reading = [make_job(session, state=state, **asked).id for state in ACTIVE]
             for state in TERMINAL:
