@@ -3,7 +3,8 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from core.db.tables import ModelRow
 from core.ids import ModelId
 from core.lifecycle import LIVES, Purpose, Stage
 from llkd.predictor import Predictor
+from llkd.types import Classified
 from tests.app.predict.tiny_model import LABELS, register_model, write_tiny_model
 from tests.factories import make_job
 from tests.worker.corpus import add_dataset
@@ -314,14 +316,22 @@ class TestTurns:
         lengths = [len(texts[place]) for turn in turns for place in turn]
         assert lengths == sorted(lengths)
 
-    def test_that_have_not_begun_are_left_when_told_to_stop(self, tmp_path: Path) -> None:
+    def test_that_have_not_begun_are_left_when_told_to_stop(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         predictor = Predictor.load(write_tiny_model(tmp_path))
-        heard: list[int] = []
+        texts = texts_of(100 * TEXTS_A_TURN)
+        whole, answered = predictor.classify, list[int]()
 
-        def stop(done: int) -> None:
-            heard.append(done)
+        def slowly(some: Sequence[str]) -> Classified:
+            time.sleep(0.01)
+            answered.append(len(some))
+            return whole(some)
+
+        def stop(_: int) -> None:
             raise Released
 
+        monkeypatch.setattr(predictor, "classify", slowly)
         with Crew(predictor, threads=1) as crew, pytest.raises(Released):
-            crew.classify(texts_of(5000), told=stop)
-        assert heard == [TEXTS_A_TURN] or heard[0] < 5000
+            crew.classify(texts, told=stop)
+        assert 1 <= len(answered) < 50
