@@ -16,6 +16,7 @@ from core.config import Settings
 from core.dataset_files import count_rows
 from core.db.repositories.inserts import IdempotencyKeyTaken
 from core.db.repositories.jobs import JobRepository
+from core.db.repositories.model_aliases import ModelAliasRepository
 from core.db.repositories.models import ModelRepository
 from core.db.repositories.stages import StageRepository
 from core.db.session import Database
@@ -60,7 +61,7 @@ def create_prediction_job(
     row = _new_row(body, tenant, idempotency_key, digest, model_id=model.id, rows=rows)
     with database.write() as session:
         hold_dataset(session, tenant, body.dataset_id)
-        _hold_model(session, tenant, model.id)
+        _hold_model(session, model)
         # Asked again: the twin of this request may have come first since.
         earlier = service.replayed_job(session, tenant, idempotency_key, digest)
         if earlier is not None:
@@ -160,10 +161,16 @@ def _find_model(session: Session, tenant: TenantId, reference: str) -> ModelRow:
     return row
 
 
-def _hold_model(session: Session, tenant: TenantId, model_id: ModelId) -> None:
-    row = ModelRepository(session).hold(tenant, model_id)
+def _hold_model(session: Session, found: ModelRow) -> None:
+    """Keep the model from being deleted until this transaction ends.
+
+    Raises:
+        Gone: it was deleted since it was found.
+    """
+    ModelAliasRepository(session).hold(found.tenant_id, found.name)
+    row = ModelRepository(session).get(found.tenant_id, found.id)
     if row is None or row.deleted_at is not None:
-        raise Gone("model", model_id)
+        raise Gone("model", found.id)
 
 
 def _refuse_too_many(rows: int, *, scores: int) -> None:

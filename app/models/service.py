@@ -9,11 +9,14 @@ from app.models.errors import ResourceInUse
 from app.models.references import NAME, REFERENCE
 from app.models.schemas import ModelRead
 from app.pages import page_of
+from core.db.repositories.jobs import JobRepository
 from core.db.repositories.model_aliases import ModelAliasRepository
 from core.db.repositories.models import LATEST, ModelRepository
 from core.db.tables import ModelRow
 from core.errors import ErrorItem, Gone, NotFound, ValidationFailed
-from core.ids import ModelId, TenantId, is_id
+from core.ids import JobId, ModelId, TenantId, is_id
+
+SHOWN_READERS = 3
 
 
 def find_model(session: Session, tenant: TenantId, reference: str) -> ModelRow:
@@ -79,7 +82,7 @@ def delete_model(
     session.refresh(row)
     found = read_model(session, tenant, row.id)
     preconditions.check(found.model_dump_json().encode())
-    _refuse_if_needed(found)
+    _refuse_if_needed(found, readers=JobRepository(session).reads_model(row.id))
     aliases.delete_model(row)
 
 
@@ -100,12 +103,17 @@ def tell_model(row: ModelRow, aliases: Sequence[str]) -> ModelRead:
     )
 
 
-def _refuse_if_needed(model: ModelRead) -> None:
+def _refuse_if_needed(model: ModelRead, *, readers: Sequence[JobId]) -> None:
     """Raise ResourceInUse while somebody counts on this very model.
 
-    That is an alias which a person made. Jobs are not asked: none reads a model; `from_job`
-    takes over labels, and those go with the dataset.
+    That is an alias which a person made, or a job that predicts a dataset with it. Other jobs
+    read no model; `from_job` takes over labels, and those go with the dataset.
     """
     needed = [f"{model.name}@{alias}" for alias in model.aliases if alias != LATEST]
     if needed:
         raise ResourceInUse(f"{', '.join(needed)} points at {model.id}: move it first.")
+    if readers:
+        raise ResourceInUse(
+            f"{', '.join(readers[:SHOWN_READERS])} predicts with {model.id}: cancel it, or wait "
+            "for its end."
+        )

@@ -25,7 +25,8 @@ class ModelAliasRepository:
 
     `latest` is the newest version of its name that is not deleted. It is made with the first
     version and never removed, so its row is what all that change a name's aliases hold: an
-    alias is never left at a model that is deleted at the same moment.
+    alias is never left at a model that is deleted at the same moment, and no job begins to
+    read one.
     """
 
     def __init__(self, session: Session) -> None:

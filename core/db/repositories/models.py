@@ -61,20 +61,6 @@ class ModelRepository:
             select(ModelRow).where(ModelRow.id == model_id, ModelRow.tenant_id == tenant_id)
         )
 
-    def hold(self, tenant_id: TenantId, model_id: ModelId) -> ModelRow | None:
-        """`get`, and keep others from holding or deleting it until this transaction ends.
-
-        Whoever adds a job that reads a model holds it first, and so does whoever deletes one
-        before asking which jobs read it: either the job is seen, or the deletion is.
-        """
-        return self.session.scalar(
-            select(ModelRow)
-            .where(ModelRow.id == model_id, ModelRow.tenant_id == tenant_id)
-            # FOR NO KEY UPDATE: the foreign keys of aliases need not wait for it.
-            .with_for_update(key_share=True),
-            execution_options={"populate_existing": True},
-        )
-
     def resolve(self, tenant_id: TenantId, reference: str) -> ModelRow | None:
         """What a caller names: an id, `name@alias`, or `name` for `name@latest`.
 

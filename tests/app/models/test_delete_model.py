@@ -7,12 +7,15 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import select
 
+from core.db.repositories.model_aliases import ModelAliasRepository
 from core.db.repositories.storage import stored_bytes
 from core.db.session import Database
 from core.db.tables import ModelAliasRow, ModelRow
 from core.ids import ModelId, TenantId
+from core.lifecycle import Purpose
+from llkd.specs import PredictionSpec
 from tests.app.models.parts import register
-from tests.factories import TENANT
+from tests.factories import TENANT, make_job
 
 CHAMPION = "/models/tickets/aliases/champion"
 on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
@@ -68,6 +71,34 @@ class TestDeleteModel:
         assert "tickets@champion" in answer.json()["detail"]
         client.put(CHAMPION, json={"model_id": newer})
         assert client.delete(f"/models/{model_id}").status_code == 204
+
+    def test_one_that_a_job_predicts_with_is_in_use(
+        self, client: TestClient, database: Database
+    ) -> None:
+        model_id, other = register(database), register(database)
+        with database.write() as session:
+            asked = PredictionSpec(reference="tickets", model_id=model_id, rows=3)
+            spec = asked.model_dump(mode="json")
+            job_id = make_job(session, purpose=Purpose.PREDICT.value, spec=spec).id
+        answer = client.delete(f"/models/{model_id}")
+        assert (answer.status_code, answer.json()["code"]) == (409, "resource-in-use")
+        assert job_id in answer.json()["detail"]
+        assert client.delete(f"/models/{other}").status_code == 204
+        assert client.post(f"/jobs/{job_id}/cancel").status_code == 200
+        assert client.delete(f"/models/{model_id}").status_code == 204
+
+    def test_who_deletes_it_waits_for_a_job_that_is_being_queued(
+        self, client: TestClient, database: Database
+    ) -> None:
+        model_id = register(database)
+        with ThreadPoolExecutor(1) as threads:
+            with database.write() as session:
+                ModelAliasRepository(session).hold(TENANT, "tickets")
+                deletion = threads.submit(client.delete, f"/models/{model_id}")
+                make_job(session, purpose=Purpose.PREDICT.value, spec={"model_id": model_id})
+                with pytest.raises(TimeoutError):
+                    deletion.result(timeout=0.5)
+            assert deletion.result(timeout=20).status_code == 409
 
     @on_sqlite
     def test_it_is_named_by_its_id_alone(self, client: TestClient, database: Database) -> None:

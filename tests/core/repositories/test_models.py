@@ -1,17 +1,16 @@
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier, Event
+from threading import Barrier
 from typing import Any
 
 import pytest
 from sqlalchemy import select, update
 
 from core.db.base import db_now
-from core.db.repositories.jobs import JobRepository
 from core.db.repositories.models import LATEST, ModelRepository, NewModel
 from core.db.session import Database
 from core.db.tables import ModelAliasRow, ModelRow
 from core.ids import JobId, ModelId, TenantId
-from core.lifecycle import JobState, Purpose
+from core.lifecycle import JobState
 from tests.factories import TENANT, make_job
 
 OTHER = TenantId("other")
@@ -161,31 +160,3 @@ class TestListModels:
                 first: [],
                 second: ["champion", LATEST],
             }
-
-
-class TestHold:
-    def test_another_tenants_model_is_not_there(self, database: Database) -> None:
-        model = register(database, *given_jobs(database, 1))
-        with database.write() as session:
-            assert ModelRepository(session).hold(OTHER, model.id) is None
-
-    def test_who_would_delete_it_waits_and_finds_who_reads_it(self, database: Database) -> None:
-        model = register(database, *given_jobs(database, 1))
-        held = Event()
-
-        def readers() -> list[JobId]:
-            assert held.wait(20)
-            with database.write() as session:
-                ModelRepository(session).hold(TENANT, model.id)
-                return list(JobRepository(session).reads_model(model.id))
-
-        with ThreadPoolExecutor(1) as threads:
-            with database.write() as session:
-                deletion = threads.submit(readers)
-                ModelRepository(session).hold(TENANT, model.id)
-                held.set()
-                spec = {"model_id": model.id}
-                job = make_job(session, purpose=Purpose.PREDICT.value, spec=spec)
-                with pytest.raises(TimeoutError):
-                    deletion.result(timeout=0.3)
-            assert deletion.result(timeout=20) == [job.id]
