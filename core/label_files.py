@@ -23,6 +23,8 @@ class Role(StrEnum):
     TRAIN = "train"
     # Its gold label measures teacher and student, and it is not trained on.
     EVALUATION = "evaluation"
+    # The teacher's answer certifies what the student may answer itself; not trained on.
+    CERTIFICATION = "certification"
     # Not trained on, because the evaluation dataset holds the same text.
     EXCLUDED = "excluded"
 

@@ -3,11 +3,13 @@
 import json
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tokenizers import Tokenizer
 
+from llkd.certification import CERTIFICATION
+from llkd.certifying import CertificationTexts, Certified, certify_folder
 from llkd.errors import ExportMismatch
 from llkd.export_onnx import write_onnx
 from llkd.export_parity import Parity, check_parity
@@ -22,17 +24,24 @@ from llkd.types import FloatArray
 EXPORTED_FILES = (CARD, CONFIG, MANIFEST, MODEL, TOKENIZER, WEIGHTS)
 
 
+def _untold(_: int) -> None:
+    """Nobody waits to hear how far it is."""
+
+
 @dataclass(frozen=True)
 class Exported:
     """What was written.
 
     Attributes:
-        files: name to path; exactly `EXPORTED_FILES`.
-        parity: how far it is from the trained student.
+        files: name to path; exactly `EXPORTED_FILES`, and certification.json where there
+            are texts for it.
+        parity: how far it is from the trained student, before a temperature is set.
+        certified: how it answers its certification texts; None without any.
     """
 
     files: dict[str, Path]
     parity: Parity
+    certified: Certified | None
 
 
 def export_student(
@@ -42,6 +51,8 @@ def export_student(
     card: ModelCard,
     texts: Sequence[str],
     reference: Callable[[Sequence[str]], FloatArray],
+    certification: CertificationTexts | None = None,
+    told: Callable[[int], None] = _untold,
 ) -> Exported:
     """Write the served form of a student. Equal students and cards give equal bytes.
 
@@ -52,6 +63,9 @@ def export_student(
         texts: real texts, some of which the parity gate compares.
         reference: N texts to [N, K] probabilities of the trained student, in float32; for
             one on a GPU, which answers in bfloat16, `llkd.export_reference.saved_student`.
+        certification: what the model is calibrated and certified on; None leaves its
+            temperature at 1.
+        told: called with how many of those are answered, now and then; may raise.
 
     Raises:
         ExportMismatch: the written model does not answer as the trained one, or the labels
@@ -75,13 +89,18 @@ def export_student(
     )
     _write_config(trained, destination)
     shutil.copyfile(trained / WEIGHTS, destination / WEIGHTS)
-    (destination / CARD).write_text(render_card(card), encoding="utf-8")
 
     parity = check_parity(destination, texts, reference)
+    expected, certified = set(EXPORTED_FILES), None
+    if certification is not None:
+        certified = certify_folder(destination, certification, told=told)
+        card = replace(card, temperature=certified.certification.temperature)
+        expected.add(CERTIFICATION)
+    (destination / CARD).write_text(render_card(card), encoding="utf-8")
     files = {path.name: path for path in sorted(destination.iterdir())}
-    if set(files) != set(EXPORTED_FILES):
+    if set(files) != expected:
         raise ExportMismatch(f"the export left other files than it should: {sorted(files)}")
-    return Exported(files, parity)
+    return Exported(files, parity, certified)
 
 
 def write_served(

@@ -42,6 +42,8 @@ class ModelCard:
         counts: what was used, in the order to print, e.g. "Different texts" to 4000.
         scores: who was measured on gold labels, e.g. "Student"; empty without gold.
         seed: of the training.
+        temperature: what the logits are divided by, fitted on the teacher's answers to texts
+            that were not trained on; None without such texts.
     """
 
     name: str
@@ -57,6 +59,7 @@ class ModelCard:
     counts: Mapping[str, int]
     scores: Mapping[str, EvaluationReport]
     seed: int
+    temperature: float | None = None
 
 
 def render_card(card: ModelCard) -> str:
@@ -101,7 +104,18 @@ def _summary(card: ModelCard) -> str:
         f"- Made as: {_FORMS[card.student]}.\n"
         f"- Base model: {_inline(card.base_model)}{revision}. {terms}\n"
         f"- Reads the first {card.max_length} tokens of a text; the rest is left out.\n"
+        f"{_scale(card)}"
         f"- Pseudo-labels carry the teacher's mistakes and biases, and so does this model."
+    )
+
+
+def _scale(card: ModelCard) -> str:
+    if card.temperature is None:
+        return ""
+    return (
+        f"- Its logits are divided by {card.temperature:.3f}, the temperature at which its scores "
+        f"tell best how often the teacher says the same; fitted on texts that were not trained "
+        f"on.\n"
     )
 
 

@@ -10,6 +10,7 @@ from core.artifacts import ArtifactStore
 from core.dataset_files import ROW_GROUP, iter_batches
 from core.label_files import UNASKED, Role, iter_labels
 from core.lifecycle import Stage
+from llkd.certification import MOST_TEXTS, CertificationTexts
 from llkd.errors import InsufficientLabelDiversity
 from llkd.evaluation import NO_ANSWER
 from llkd.specs import label_key
@@ -120,6 +121,33 @@ def load_gold(job: Job, outputs: Mapping[Stage, Json]) -> GoldRows:
         np.array(teacher, dtype=np.int64),
         np.array(confidence, dtype=np.float64),
         np.array(asked, dtype=np.bool_),
+    )
+
+
+def load_certification(job: Job, outputs: Mapping[Stage, Json]) -> CertificationTexts | None:
+    """The texts that certify, with the teacher's answers, as far as it gave any.
+
+    Those that were drawn for it, if the job asked for some; else those with gold that measure.
+    None without either.
+    """
+    if job.spec.certification is None:
+        gold = load_gold(job, outputs)
+        answered = np.flatnonzero(gold.teacher != NO_ANSWER)
+        # By lot, for a file may be sorted.
+        places = np.random.default_rng(0).permutation(answered)[:MOST_TEXTS]
+        texts = [gold.texts[place] for place in places.tolist()]
+        return CertificationTexts(texts, gold.teacher[places], "evaluation") if texts else None
+    index = index_of(job)
+    pairs = pairs_of(job.artifacts, job.dataset.rows_artifact, outputs[Stage.LABEL]["labels"])
+    drawn = [
+        (row["text"], index[label_key(entry["label"])])
+        for row, entry in pairs
+        if entry["role"] == Role.CERTIFICATION and entry["label"] is not None
+    ]
+    return CertificationTexts(
+        [text for text, _ in drawn],
+        np.array([label for _, label in drawn], dtype=np.int64),
+        "certification",
     )
 
 

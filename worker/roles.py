@@ -1,14 +1,16 @@
-"""Which rows of a job's dataset are trained on, and which measure the result.
+"""Which rows of a job's dataset are trained on, which measure the result, which certify it.
 
 With an evaluation dataset, its gold rows measure, and a text that stands in both is not
 trained on. Without one, the dataset's own gold rows measure, up to a fifth of it: the
 rest is trained on as if it had no gold, so that a fully labelled file still has a pool.
-Which gold rows measure depends on their texts alone, not on their order.
+Of the rows that would be trained on, so many as the job asks for certify. Which rows measure
+and which certify depends on their texts alone, not on their order.
 """
 
 import hashlib
+import heapq
 from collections.abc import Iterator, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +36,13 @@ class Roles:
     Attributes:
         excluded: digests of texts that the evaluation dataset holds.
         last_digest: gold rows up to this digest measure; None when none do.
+        last_lot: of the others, those whose text drew a lot up to this one certify; None
+            when none do.
     """
 
     excluded: Set[bytes]
     last_digest: bytes | None
+    last_lot: bytes | None = None
 
     @classmethod
     def beside(cls, evaluation_rows: Path) -> "Roles":
@@ -53,7 +58,19 @@ class Roles:
         measuring = golden[:most]
         return cls(frozenset(), measuring[-1] if measuring else None)
 
+    def with_certification(self, rows: Path, *, count: int) -> "Roles":
+        """The same with so many of the rows to train on, drawn by lot, kept for certification."""
+        lots = (_lot(row["text"]) for row in rows_of(rows) if self.of(row) is Role.TRAIN)
+        drawn = heapq.nsmallest(count, lots)
+        return replace(self, last_lot=drawn[-1] if drawn else None)
+
     def of(self, row: Row) -> Role:
+        role = self._by_gold(row)
+        if role is Role.TRAIN and self.last_lot is not None and _lot(row["text"]) <= self.last_lot:
+            return Role.CERTIFICATION
+        return role
+
+    def _by_gold(self, row: Row) -> Role:
         if not self.excluded and (self.last_digest is None or row["gold"] is None):
             return Role.TRAIN
         mark = digest(row["text"])
@@ -72,3 +89,8 @@ def rows_of(path: Path) -> Iterator[Row]:
 def digest(text: str) -> bytes:
     """Sixteen bytes of a text's sha256: a million texts fit in memory, none collide."""
     return hashlib.sha256(text.encode()).digest()[:16]
+
+
+def _lot(text: str) -> bytes:
+    """What a text draws; it tells nothing of its digest, which decides whether it measures."""
+    return hashlib.sha256(b"certification\0" + text.encode()).digest()[:16]

@@ -125,7 +125,7 @@ def check_files(body: JobCreate, datasets: Datasets, artifacts: ArtifactStore) -
 
     Raises:
         ValidationFailed: no answers for the `provided` teacher, or gold labels that are
-            missing or not of the set.
+            missing or not of the set; more rows to certify with than may be.
         ResourceLimit: too many steps.
     """
     facts = read_facts(artifacts.path(datasets.pool.rows_artifact))
@@ -139,6 +139,7 @@ def check_files(body: JobCreate, datasets: Datasets, artifacts: ArtifactStore) -
         )
     if datasets.evaluation is not None:
         _check_gold(body, datasets.evaluation, artifacts)
+    _check_certification(body, facts.rows)
     _check_size(body, facts.rows)
     return facts
 
@@ -180,6 +181,22 @@ def _check_gold(body: JobCreate, dataset: DatasetRow, artifacts: ArtifactStore) 
         message = f"Gold labels that are not among the job's labels: {shown}"
         message += f" and {more} more." if more > 0 else "."
         raise _refusal(pointer, "unknown-gold-label", message)
+
+
+def _check_certification(body: JobCreate, rows: int) -> None:
+    """At most half of what may be asked about: the rest is what is learned from."""
+    if body.certification is None:
+        return
+    limits = {f"the {rows} texts of the dataset": rows}
+    if body.budget.max_teacher_calls is not None:
+        calls = body.budget.max_teacher_calls
+        limits[f"the {calls} calls of `budget.max_teacher_calls`"] = calls
+    for what, most in limits.items():
+        if 2 * body.certification.rows > most:
+            message = (
+                f"{body.certification.rows} rows to certify with are more than half of {what}."
+            )
+            raise _refusal("/certification/rows", "certification-too-large", message)
 
 
 def _check_size(body: JobCreate, rows: int) -> None:

@@ -81,7 +81,9 @@ class EstimateRead(Told):
     """What the job would take if it were queued now."""
 
     object: Literal["estimate"] = Field(examples=["estimate"])
-    rows: int = Field(description="Different texts to learn from.", examples=[20000])
+    rows: int = Field(
+        description="Different texts to learn from, those that certify left out.", examples=[20000]
+    )
     evaluation_rows: int = Field(
         description="Texts with gold in the evaluation dataset.", examples=[500]
     )
@@ -147,6 +149,7 @@ def estimate_job(
     if datasets.evaluation is not None:
         evaluation = read_facts(artifacts.path(datasets.evaluation.rows_artifact))
     # Rows of the evaluation dataset without gold measure nothing and are not asked about.
+    learned = pool.rows - (0 if body.certification is None else body.certification.rows)
     calls = pool.rows + (evaluation.gold_rows if evaluation else 0)
     samples = _samples(pool, evaluation, datasets, artifacts)
     # With enough gold it is not asked about these after all: so few are not worth looking.
@@ -159,7 +162,7 @@ def estimate_job(
         )
     return EstimateRead(
         object="estimate",
-        rows=pool.rows,
+        rows=learned,
         evaluation_rows=evaluation.gold_rows if evaluation else 0,
         sample_texts=sum(len(each.texts) for each in samples),
         teacher_calls=_range(found.calls),
@@ -171,7 +174,7 @@ def estimate_job(
         pilot=find_or_start(database, settings, bell, tenant=tenant, body=body)
         if body.pilot
         else None,
-        steps=_sum([_steps(candidate, pool.rows) for candidate in body.candidates()]),
+        steps=_sum([_steps(candidate, learned) for candidate in body.candidates()]),
     )
 
 

@@ -18,8 +18,8 @@ class LabelRead(Told):
     index: int = Field(description="Place of the text in its dataset, from 0.", examples=[0])
     text: str = Field(description="As it stands in the dataset.", examples=["I was charged twice"])
     role: Role = Field(
-        description="Trained on, measured with, or left out because the evaluation dataset "
-        "holds the same text.",
+        description="Trained on, measured with, certified with, or left out because the "
+        "evaluation dataset holds the same text.",
         examples=["train"],
     )
     status: str = Field(

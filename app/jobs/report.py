@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from app.jobs.cascade_schemas import CascadeReport, WhyNoCascade
 from app.jobs.errors import ReportNotReady
 from app.jobs.pilot import score_forecast
 from app.jobs.report_schemas import (
@@ -68,6 +69,8 @@ def read_report(session: Session, tenant: TenantId, job_id: str) -> ReportRead:
             answers=measured["labels"]["answered"],
             actual=done[Stage.EVALUATE].output["metrics"].get("macro_f1"),
         ),
+        cascade=_cascade(done),
+        no_cascade=_why_no_cascade(done),
         export=_export(ModelRepository(session).by_job(job.id)),
     )
 
@@ -157,6 +160,21 @@ def _candidates(done: Mapping[Stage, JobStageRow]) -> list[CandidateReport] | No
         )
         for each, macro_f1 in zip(trained, measured, strict=True)
     ]
+
+
+def _cascade(done: Mapping[Stage, JobStageRow]) -> CascadeReport | None:
+    told = done[Stage.EXPORT].output.get("cascade") if Stage.EXPORT in done else None
+    return None if told is None else CascadeReport.model_validate(told)
+
+
+def _why_no_cascade(done: Mapping[Stage, JobStageRow]) -> WhyNoCascade | None:
+    if Stage.EXPORT not in done:
+        return "not_exported"
+    output = done[Stage.EXPORT].output
+    if "cascade" not in output:
+        return "not_made"
+    why: WhyNoCascade | None = output["no_cascade"]
+    return why
 
 
 def _export(model: ModelRow | None) -> ExportReport | None:

@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from app.jobs.calibration_schemas import CalibrationReport
+from app.jobs.cascade_schemas import CascadeReport, WhyNoCascade
 from app.jobs.pilot import ForecastScore
 from app.jobs.schemas import EXAMPLE_JOB, EXAMPLE_MODEL, TeacherCounts, Told
 from core.lifecycle import StopReason
@@ -226,7 +227,7 @@ class ExportReport(Told):
     version: int = Field(examples=[3])
     size_bytes: int = Field(examples=[91_000_000])
     details: Json = Field(
-        description="Parity of the served with the trained model, file sizes.",
+        description="Parity of the served with the trained model, file sizes, what certified it.",
         examples=[{"parity": {"max_difference": 0.000002}}],
     )
 
@@ -248,6 +249,17 @@ class ReportRead(Told):
     candidates: list[CandidateReport] | None = Field(
         description="All that were trained, in order, where `auto` or a choice of students was "
         "asked for; null for one."
+    )
+    cascade: CascadeReport | None = Field(
+        description="What the student could answer in the teacher's place; null where nothing "
+        "certifies it."
+    )
+    no_cascade: WhyNoCascade | None = Field(
+        description="Why `cascade` is null. `not_exported`: the model is not registered yet. "
+        "`no_texts`: the request asked for no certification, and no text that measures has a "
+        "teacher's answer. `too_few_texts`: fewer than 40. `not_made`: by a release that knew "
+        "none.",
+        examples=[None],
     )
     export: ExportReport | None = Field(description="Null until the model is registered.")
     forecast: ForecastScore | None = Field(

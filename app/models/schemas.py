@@ -26,8 +26,15 @@ class ModelRead(BaseModel):
         description="Headline figures of its job.", examples=[{"macro_f1": 0.87}]
     )
     export: dict[str, Any] = Field(
-        description="How closely the served model answers as the trained one.",
-        examples=[{"max_difference": 0.000002}],
+        description="How closely the served model answers as the trained one, the sizes of its "
+        "files, and as `certification` on how many texts its temperature and thresholds rest, "
+        "null without any.",
+        examples=[
+            {
+                "parity": {"max_difference": 0.000002},
+                "certification": {"rows": 1000, "source": "certification", "temperature": 1.31},
+            }
+        ],
     )
     size_bytes: int = Field(description="Of all its files.", examples=[91_000_000])
     job_id: str = Field(description="What made it.", examples=["job_01JZ8Q1V7F2D9S3X6A4E8B0YCW"])

@@ -5,6 +5,7 @@ These are also the documented fields of `POST /jobs`: a job's spec is exactly on
 """
 
 from llkd.specs.base import OFFLINE_MODEL, ModelName, Spec, Text, label_key
+from llkd.specs.certification import CertificationSpec
 from llkd.specs.distillation import MOST_CANDIDATES, Candidate, DistillationSpec
 from llkd.specs.labels import MAX_LABELS, Label
 from llkd.specs.prediction import AnswerSpec, PredictionSpec
@@ -53,6 +54,7 @@ __all__ = [
     "AnswerSpec",
     "AutoSelection",
     "Candidate",
+    "CertificationSpec",
     "ClassConfidenceSelection",
     "DistillationSpec",
     "EncoderSpec",

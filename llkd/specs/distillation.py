@@ -7,6 +7,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from llkd.specs.base import Spec
+from llkd.specs.certification import CertificationSpec
 from llkd.specs.selections import (
     AutoSelection,
     LlkdSelection,
@@ -100,6 +101,11 @@ class DistillationSpec(TaskSpec):
         default=LlkdSelection(), description="Which samples are worth a gradient step."
     )
     training: TrainingSpec = Field(default=TrainingSpec(), description="How it learns.")
+    certification: CertificationSpec | None = Field(
+        default=None,
+        description="Texts kept for certifying when the student may answer in the teacher's "
+        "place. Null: those that measure and that the teacher answered serve, if there are any.",
+    )
 
     @model_validator(mode="after")
     def _few_candidates(self) -> Self:

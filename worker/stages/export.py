@@ -1,4 +1,4 @@
-"""The last stage: the student is exported, checked in a fresh process, and registered."""
+"""The last stage: the student is exported, checked in a fresh process, certified, registered."""
 
 import tempfile
 from collections.abc import Mapping
@@ -16,6 +16,7 @@ from llkd.export import Exported, export_student
 from llkd.export_reference import saved_student
 from llkd.model_card import ModelCard
 from worker.candidates import chosen_of
+from worker.certifying import find_texts, tell_cascades, tell_certified
 from worker.durability import durably
 from worker.job import Job
 from worker.pool import load_pool
@@ -32,7 +33,9 @@ def export(job: Job, outputs: Mapping[Stage, Json]) -> Json:
     Raises:
         ExportMismatch: the written model does not answer as the trained one.
     """
-    job.progress.expect(2)
+    certification = find_texts(job, outputs)
+    certifying = 0 if certification.texts is None else len(certification.texts.texts)
+    job.progress.expect(certifying + 2)
     texts = load_pool(job, outputs).texts[:PROBED_TEXTS]
     trained_tree = outputs[Stage.TRAIN]["student"]
     with (
@@ -46,14 +49,22 @@ def export(job: Job, outputs: Mapping[Stage, Json]) -> Json:
             texts=texts,
             # A student on a GPU answers in bfloat16; what it learnt is compared exactly.
             reference=saved_student(trained),
+            certification=certification.texts,
+            told=job.progress.advance,
         )
         sizes = {file: path.stat().st_size for file, path in exported.files.items()}
         artifact = job.artifacts.put_tree(Path(name) / "model")
-    job.progress.advance(1)
+    job.progress.advance(certifying + 1)
     model = _register(job, outputs, exported, artifact=artifact, sizes=sizes)
     job.faults.reach("export.registered")
-    job.progress.advance(2)
-    return {"model_id": model.id, "version": model.version, "artifact": artifact}
+    job.progress.advance(certifying + 2)
+    return {
+        "model_id": model.id,
+        "version": model.version,
+        "artifact": artifact,
+        "cascade": None if exported.certified is None else tell_cascades(exported.certified),
+        "no_cascade": certification.why_none,
+    }
 
 
 def _register(
@@ -73,7 +84,13 @@ def _register(
         labels=list(job.spec.label_names),
         base_model=student.model,
         metrics=outputs[Stage.EVALUATE]["metrics"],
-        export={"parity": vars(exported.parity), "files": dict(sizes)},
+        export={
+            "parity": vars(exported.parity),
+            "files": dict(sizes),
+            "certification": None
+            if exported.certified is None
+            else tell_certified(exported.certified),
+        },
         size_bytes=sum(sizes.values()),
     )
 

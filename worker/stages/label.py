@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from core.db.repositories.stages import StageRepository
 from core.ids import JobId
 from core.label_files import UNASKED, LabelEntry, Role, write_labels
 from core.lifecycle import EventType, Purpose, Stage, why_cut_short
-from llkd.types import FloatArray
+from llkd.types import FloatArray, Question
 from worker import sharing
 from worker.asking.account import JobAccount
 from worker.asking.desk import Asked
@@ -37,7 +38,8 @@ PILOT_TEXTS = 300
 
 def label(job: Job, _: Mapping[Stage, Json]) -> Json:
     """Ask about the rows to train on, then about those that measure; correct the answers for
-    how often each label occurs, and look at the confidences.
+    how often each label occurs, and look at the confidences. Where the budget or the job
+    chooses among the rows to train on, those that certify are asked about first.
 
     Raises:
         TeacherUnusable: it fails on too many texts.
@@ -103,7 +105,7 @@ class Labelling:
         chooses = self._is_pilot or self._is_lazy or is_short
         passes = 2 if chooses else 1
         job.progress.expect(passes * pool_rows + (0 if other is None else count_rows(other)))
-        roles = Roles.within(self._rows) if other is None else Roles.beside(other)
+        roles = self._roles()
         if chooses:
             self._bought = self._buy(roles)
             self._done = pool_rows
@@ -133,6 +135,13 @@ class Labelling:
         )
         return correct_labels(job, calibrated, by_lot=by_lot)
 
+    def _roles(self) -> Roles:
+        other, asked = self._evaluation_rows, self._job.spec.certification
+        roles = Roles.within(self._rows) if other is None else Roles.beside(other)
+        if asked is None:
+            return roles
+        return roles.with_certification(self._rows, count=asked.rows)
+
     def _ask_content_free(self) -> FloatArray | None:
         """A pilot does not: it buys texts alone."""
         return None if self._is_pilot else ask_content_free(self._job, self._desk)
@@ -144,20 +153,34 @@ class Labelling:
     def _buy(self, roles: Roles) -> Bought:
         """Choose among the rows to train on, and ask about those.
 
-        Where the budget is short and nothing else chooses, a lot does.
+        Where the budget is short and nothing else chooses, a lot does. Rows that certify come
+        before them: nobody chooses among these, and they are few.
         """
-        questions = {
-            first + place: question_of(row)
-            for first, batch in self._batches(self._rows)
-            for place, row in enumerate(batch)
-            if roles.of(row) is Role.TRAIN
-        }
+        questions: dict[Role, dict[int, Question]] = {Role.TRAIN: {}, Role.CERTIFICATION: {}}
+        for first, batch in self._batches(self._rows):
+            for place, row in enumerate(batch):
+                if (role := roles.of(row)) in questions:
+                    questions[role][first + place] = question_of(row)
+        training, certifying = questions[Role.TRAIN], questions[Role.CERTIFICATION]
         job, desk = self._job, self._desk
         with job.stop.deferred():
-            if self._is_lazy and not self._is_pilot:
-                return buy_answers(job, desk, questions, advance=self._advance)
-            most = PILOT_TEXTS if self._is_pilot else len(questions)
-            return buy_by_lot(job, desk, questions, most=most, advance=self._advance)
+            if self._is_pilot:
+                return buy_by_lot(job, desk, training, most=PILOT_TEXTS, advance=self._advance)
+            kept = self._buy_all(certifying, before=0)
+            if self._is_lazy:
+                beyond = partial(self._advance_beyond, len(kept.answers))
+                bought = buy_answers(job, desk, training, advance=beyond)
+            else:
+                bought = self._buy_all(training, before=len(kept.answers))
+            return replace(bought, answers={**kept.answers, **bought.answers})
+
+    def _buy_all(self, questions: Mapping[int, Question], *, before: int) -> Bought:
+        """Ask about all of them by lot, so that a budget which ends among them leaves a fair
+        sample."""
+        if not questions:
+            return Bought({}, by_lot=frozenset(), told=None)
+        beyond = partial(self._advance_beyond, before)
+        return buy_by_lot(self._job, self._desk, questions, most=len(questions), advance=beyond)
 
     def _fill_with_others(self, roles: Roles, pool_rows: int) -> None:
         """Have every row answered in the store, together with whoever helps.
@@ -205,7 +228,7 @@ class Labelling:
             for place, role in enumerate(of)
             if role is not Role.EXCLUDED
             and place not in bought
-            and not (self._is_pilot and role is Role.EVALUATION)
+            and not (self._is_pilot and role is not Role.TRAIN)
         ]
         questions = [question_of(rows[place]) for place in wanted]
         found: list[Asked | None] = self._desk.find(questions)
@@ -224,13 +247,13 @@ class Labelling:
         return [self._entry(role, by_row.get(place)) for place, role in enumerate(of)]
 
     def _bought_within(self, roles: Sequence[Role], *, first: int) -> dict[int, Asked | None]:
-        """What was bought of one chunk's rows to train on, by place in it."""
+        """What was bought of one chunk's rows to train on and to certify with, by place in it."""
         if self._bought is None:
             return {}
         return {
             place: self._bought.answers.get(first + place)
             for place, role in enumerate(roles)
-            if role is Role.TRAIN
+            if role in (Role.TRAIN, Role.CERTIFICATION)
         }
 
     def _advance_beyond(self, before: int, over: int) -> None:
