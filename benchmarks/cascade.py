@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 from pydantic import TypeAdapter
 
-from benchmarks.cascade_rules import RULES, Answered
+from benchmarks.cascade_rules import RULES, Answered, Split
 from benchmarks.gold_folder import NotAFolderOfOurs
 from benchmarks.machine import describe_machine
-from benchmarks.pseudo_labels import TeacherChoice, load_setting
+from benchmarks.pseudo_labels import TeacherChoice, load_labelled
 from llkd.base_models import ModelSource
 from llkd.cascade import Below
 from llkd.distiller import distill
@@ -121,16 +121,13 @@ def main() -> int:
 
 def train_and_score(folder: Path, options: argparse.Namespace) -> Scored:
     """Train one student on a part of the pool by lot, and let it answer the rest."""
-    setting = load_setting(
+    labelled = load_labelled(
         folder, options.teacher, split="test", seed=options.seed, limit=options.limit
-    )
-    order = np.random.default_rng(options.seed).permutation(len(setting.pool))
+    ).pool
+    order = np.random.default_rng(options.seed).permutation(len(labelled))
     places = np.sort(order[: options.train])
-    # As a job reads them: a few-shot teacher's answers corrected for the prior, which is
-    # estimated on what was answered for training alone.
-    everything, _ = setting.answered(np.arange(len(order)), by_lot=places, seed=options.seed)
     started = time.process_time()
-    pool, held_out = split_held_out(everything.take(places), seed=options.seed)
+    pool, held_out = split_held_out(labelled.take(places), seed=options.seed)
     candidate = fit_to_pool(
         Candidate(
             student=options.student,
@@ -147,40 +144,36 @@ def train_and_score(folder: Path, options: argparse.Namespace) -> Scored:
     for _ in distill(student, pool, selector, plan=plan, held_out=held_out):
         pass
     seconds = time.process_time() - started
-    fresh = everything.take(np.sort(order[options.train :]))
+    fresh = labelled.take(np.sort(order[options.train :]))
     parts = [
         student.predict(fresh.texts[start : start + _AT_ONCE]).probabilities
         for start in range(0, len(fresh), _AT_ONCE)
     ]
     logits = np.log(np.maximum(np.concatenate(parts), np.finfo(np.float64).tiny))
-    return Scored(setting.name, len(places), logits, fresh.labels, seconds)
+    return Scored(folder.name, len(places), logits, fresh.labels, seconds)
 
 
 def measure(scored: Scored, splits: int, options: argparse.Namespace) -> list[Result]:
     """Every rule at every target, on the same splits."""
     rows, results = len(scored.labels), []
     agreement = float((scored.logits.argmax(axis=1) == scored.labels).mean())
-    drawn = [
-        np.random.default_rng([options.seed, split]).permutation(rows)[: options.texts]
-        for split in range(splits)
-    ]
-    # The promise is of texts drawn by lot from what comes; with texts put back, that is the
-    # whole setting, and agreement on it is known exactly.
-    put_back = [
-        np.random.default_rng([options.seed, split, 1]).integers(rows, size=options.texts)
-        for split in range(splits)
-    ]
+    every = np.arange(rows)
+    once, put_back = [], []
+    for number in range(splits):
+        lot = np.random.default_rng([options.seed, number])
+        drawn = lot.permutation(rows)[: options.texts]
+        others = np.setdiff1d(every, drawn)
+        once.append(Split.of(scored.logits, scored.labels, drawn=drawn, others=others))
+        # The promise is of texts drawn by lot from what comes; with texts put back, that is
+        # the whole setting, and agreement on it is known exactly.
+        drawn = lot.integers(rows, size=options.texts)
+        put_back.append(Split.of(scored.logits, scored.labels, drawn=drawn, others=every))
     cells = [(below, target, delta) for below in Below for target in TARGETS for delta in DELTAS]
     for below, target, delta in cells:
         for name, rule in RULES.items():
-            fresh, whole = [], []
-            for places, repeated in zip(drawn, put_back, strict=True):
-                others = np.setdiff1d(np.arange(rows), places)
-                ask = {"target": target, "delta": delta, "below": below}
-                chosen = rule(scored.logits[places], scored.labels[places], **ask)
-                fresh.append(chosen.on(scored.logits[others], scored.labels[others], below))
-                chosen = rule(scored.logits[repeated], scored.labels[repeated], **ask)
-                whole.append(chosen.on(scored.logits, scored.labels, below))
+            ask = {"target": target, "delta": delta, "below": below}
+            fresh = [rule(split, **ask) for split in once]
+            whole = [rule(split, **ask) for split in put_back]
             given = [each.agreement for each in fresh if each.agreement is not None]
             results.append(
                 Result(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 
@@ -21,51 +21,62 @@ class Answered:
 
 
 @dataclass(frozen=True)
-class Chosen:
-    """Thresholds by label over scores at a temperature."""
+class Split:
+    """Certification texts, and others on which thresholds are judged.
 
-    thresholds: FloatArray
-    temperature: float
+    What does not depend on the target is worked out once.
 
-    def on(self, logits: FloatArray, labels: IntArray, below: Below) -> Answered:
-        """What becomes of these texts, whose teacher says `labels`."""
-        observed = observe(logits, labels, temperature=self.temperature)
-        given = observed.answered(self.thresholds)
-        if below is Below.TEACHER:
-            return Answered(float(given.mean()), 1 - float((given & ~observed.agrees).mean()))
-        agreement = float(observed.agrees[given].mean()) if given.any() else None
-        return Answered(float(given.mean()), agreement)
+    Attributes:
+        certification, others: as the student answers them at temperature 1.
+        shaping, certifying, fresh: the halves of the first, and the others, at the temperature
+            that was fitted on `shaping`.
+    """
+
+    class_count: int
+    certification: Observed
+    others: Observed
+    shaping: Observed
+    certifying: Observed
+    fresh: Observed
+
+    @classmethod
+    def of(cls, logits: FloatArray, labels: IntArray, *, drawn: IntArray, others: IntArray) -> Self:
+        """Split [N, K] logits, whose teacher says `labels`, by the places of the texts."""
+        first, second = halve(len(drawn))
+        shaping = drawn[first]
+        temperature = fit_temperature(logits[shaping], labels[shaping], expected=1.0)
+
+        def observed(places: IntArray, temperature: float) -> Observed:
+            probabilities = softmax(logits[places], temperature=temperature)
+            predicted = probabilities.argmax(axis=1)
+            return Observed(predicted, probabilities.max(axis=1), predicted == labels[places])
+
+        return cls(
+            class_count=logits.shape[1],
+            certification=observed(drawn, 1.0),
+            others=observed(others, 1.0),
+            shaping=observed(shaping, temperature),
+            certifying=observed(drawn[second], temperature),
+            fresh=observed(others, temperature),
+        )
 
 
 class Rule(Protocol):
-    """From N certification texts to thresholds."""
+    """Chooses thresholds from a split's certification texts; what becomes of the others."""
 
-    def __call__(
-        self, logits: FloatArray, labels: IntArray, *, target: float, delta: float, below: Below
-    ) -> Chosen: ...
+    def __call__(self, split: Split, *, target: float, delta: float, below: Below) -> Answered: ...
 
 
-def observe(logits: FloatArray, labels: IntArray, *, temperature: float = 1.0) -> Observed:
-    """Compare the student's answers with the teacher's."""
-    probabilities = softmax(logits, temperature=temperature)
-    predicted = probabilities.argmax(axis=1)
-    return Observed(predicted, probabilities.max(axis=1), predicted == labels)
-
-
-def _certified(
-    logits: FloatArray, labels: IntArray, *, target: float, delta: float, below: Below
-) -> Chosen:
-    shaping, certifying = halve(len(labels))
-    temperature = fit_temperature(logits[shaping], labels[shaping], expected=1.0)
+def _certified(split: Split, *, target: float, delta: float, below: Below) -> Answered:
     cascade = certify(
-        observe(logits[shaping], labels[shaping], temperature=temperature),
-        observe(logits[certifying], labels[certifying], temperature=temperature),
-        class_count=logits.shape[1],
+        split.shaping,
+        split.certifying,
+        class_count=split.class_count,
         target=target,
         delta=delta,
         below=below,
     )
-    return Chosen(cascade.thresholds, temperature)
+    return _judge(split.fresh, cascade.thresholds, below)
 
 
 @dataclass(frozen=True)
@@ -74,10 +85,17 @@ class _Observed:
 
     lowest: Callable[[Observed, float, Below, int], FloatArray]
 
-    def __call__(
-        self, logits: FloatArray, labels: IntArray, *, target: float, delta: float, below: Below
-    ) -> Chosen:
-        return Chosen(self.lowest(observe(logits, labels), target, below, logits.shape[1]), 1.0)
+    def __call__(self, split: Split, *, target: float, delta: float, below: Below) -> Answered:
+        thresholds = self.lowest(split.certification, target, below, split.class_count)
+        return _judge(split.others, thresholds, below)
+
+
+def _judge(observed: Observed, thresholds: FloatArray, below: Below) -> Answered:
+    given = observed.answered(thresholds)
+    if below is Below.TEACHER:
+        return Answered(float(given.mean()), 1 - float((given & ~observed.agrees).mean()))
+    agreement = float(observed.agrees[given].mean()) if given.any() else None
+    return Answered(float(given.mean()), agreement)
 
 
 def _for_all(observed: Observed, target: float, below: Below, class_count: int) -> FloatArray:

@@ -112,9 +112,23 @@ class Setting:
         return replace(pool, confidence=confidence), used
 
 
-def load_setting(
+@dataclass(frozen=True)
+class Labelled:
+    """A task whose pool a teacher has answered.
+
+    Attributes:
+        pool: the texts with pseudo-labels, and the teacher's own confidences.
+        probabilities: [N, K], a few-shot teacher's; None of others.
+    """
+
+    task: Task
+    pool: Pool
+    probabilities: FloatArray | None
+
+
+def load_labelled(
     folder: Path, teacher: TeacherChoice, *, split: str, seed: int, limit: int | None
-) -> Setting:
+) -> Labelled:
     """Read the folder and have its pool labelled.
 
     Raises:
@@ -124,10 +138,21 @@ def load_setting(
     if teacher.file is None:
         probabilities = _asked_few_shot(task)
         labels, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
-        pool = Pool(task.pool, labels, confidence, len(task.labels))
-    else:
-        probabilities = None
-        pool = _provided(folder / teacher.file, task, seed=seed, limit=limit)
+        return Labelled(task, Pool(task.pool, labels, confidence, len(task.labels)), probabilities)
+    pool = _provided(folder / teacher.file, task, seed=seed, limit=limit)
+    return Labelled(task, pool, None)
+
+
+def load_setting(
+    folder: Path, teacher: TeacherChoice, *, split: str, seed: int, limit: int | None
+) -> Setting:
+    """The same with all that a strategy may read.
+
+    Raises:
+        NotAFolderOfOurs: the folder or the teacher's file cannot be read.
+    """
+    labelled = load_labelled(folder, teacher, split=split, seed=seed, limit=limit)
+    task, pool = labelled.task, labelled.pool
     gold = dict(zip(task.pool, map(task.labels.index, task.pool_gold), strict=True))
     examples = np.array([1 + len(task.examples[name]) for name in task.labels])
     return Setting(
@@ -135,7 +160,7 @@ def load_setting(
         labels=task.labels,
         pool=pool,
         vectors=_embed(pool.texts),
-        probabilities=probabilities,
+        probabilities=labelled.probabilities,
         reference=examples / examples.sum(),
         gold=np.array([gold.get(text, -1) for text in pool.texts]),
         test_texts=tuple(each.text for each in task.test),
