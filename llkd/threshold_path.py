@@ -11,8 +11,10 @@ import numpy as np
 
 from llkd.types import BoolArray, FloatArray, IntArray
 
-# Steps of a path. More make it no better: with two hundred texts each step moves a single one.
-MOST_STEPS = 200
+# Steps of a path, each a fiftieth of the texts. In simulations with 500 texts in each half, 200
+# answered one text in a hundred more where the teacher answers the rest, and broke the promise
+# about twice as often, at nearly the whole risk; where nobody does, they answered no more.
+MOST_STEPS = 50
 # A score closer than this to 0 or 1 counts as this close: its log-odds would have no bound.
 _CLOSEST = 1e-9
 # Flatter than this, and a score would say nothing within its label.
