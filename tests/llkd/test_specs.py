@@ -8,6 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 from llkd.specs import (
     AllSelection,
     AutoSelection,
+    CertificationSpec,
     ClassConfidenceSelection,
     DistillationSpec,
     EncoderSpec,
@@ -181,3 +182,17 @@ class TestCalibration:
 
     def test_a_spec_that_says_nothing_of_it_is_calibrated(self) -> None:
         assert make_spec(LlkdSelection()).calibration == "auto"
+
+
+class TestCertification:
+    def test_none_is_asked_for_by_default(self):
+        assert make_spec(AllSelection()).certification is None
+
+    @pytest.mark.parametrize("rows", [100, 20_000])
+    def test_both_ends_are_allowed(self, rows):
+        assert CertificationSpec.model_validate({"rows": rows}).rows == rows
+
+    @pytest.mark.parametrize("asked", [{}, {"rows": 99}, {"rows": 20_001}, {"rows": "500"}])
+    def test_others_are_not(self, asked):
+        with pytest.raises(ValidationError):
+            CertificationSpec.model_validate(asked)

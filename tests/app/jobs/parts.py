@@ -237,6 +237,15 @@ def evaluate_output(*, with_gold: bool) -> Json:
     }
 
 
+def cascade_output() -> Json:
+    """What the export stage leaves of a model that certification texts came with."""
+    point = {"below": "teacher", "target": 0.95, "delta": 0.05, "certified": True}
+    point |= {"coverage": 0.5, "agreement": 0.97, "bound": 0.955}
+    point |= {"thresholds": {"billing": 0.7, "tech": None}}
+    told: Json = {"rows": 200, "source": "certification", "temperature": 1.3}
+    return told | {"ece_before": 0.1, "ece_after": 0.02, "curve": [point]}
+
+
 def _put_table(artifacts: ArtifactStore, rows: Sequence[Json], schema: pa.Schema) -> str:
     path = artifacts.scratch_path(".parquet")
     pq.write_table(pa.Table.from_pylist(list(rows), schema), path)

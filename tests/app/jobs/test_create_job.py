@@ -175,6 +175,22 @@ class TestDatasetsOfAJob:
         for full in (labelled, voted):
             assert client.post("/jobs", json=job_body(full, teacher=teacher)).status_code == 202
 
+    def test_half_of_what_may_be_asked_about_is_the_most_that_certifies(
+        self, client: TestClient, database: Database, artifacts: ArtifactStore
+    ) -> None:
+        texts = [f"text {place}" for place in range(400)]
+        dataset_id = store_dataset(database, artifacts, texts=texts)
+        body = job_body(dataset_id, certification={"rows": 200})
+        accepted = client.post("/jobs", json=body)
+        assert accepted.status_code == 202
+        assert accepted.json()["request"]["certification"] == {"rows": 200}
+        for change in ({"certification": {"rows": 201}}, {"budget": {"max_teacher_calls": 399}}):
+            refused = client.post("/jobs", json=body | change)
+            assert refused.status_code == 422
+            (error,) = refused.json()["errors"]
+            assert error["pointer"] == "/certification/rows"
+            assert error["code"] == "certification-too-large"
+
     def test_an_evaluation_dataset_without_gold_is_refused(
         self, client: TestClient, dataset_id: DatasetId
     ) -> None:

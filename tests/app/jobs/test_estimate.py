@@ -56,6 +56,14 @@ class TestEstimate:
         body["calibration"] = "none"
         assert _estimate(client, body)["teacher_calls"]["high"] == 40
 
+    def test_rows_that_certify_are_asked_about_and_not_learned_from(
+        self, client: TestClient, database: Database, artifacts: ArtifactStore
+    ) -> None:
+        dataset_id = store_dataset(database, artifacts, texts=[f"text {n}" for n in range(300)])
+        estimate = _estimate(client, job_body(dataset_id, certification={"rows": 100}))
+        assert estimate["rows"] == 200
+        assert estimate["teacher_calls"]["high"] == 300
+
     def test_a_cap_on_calls_caps_them(self, client: TestClient, dataset_id: DatasetId) -> None:
         body = job_body(dataset_id, budget={"max_teacher_calls": 7})
         assert _estimate(client, body)["teacher_calls"] == {"low": 0, "expected": 7, "high": 7}

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from dataclasses import replace
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -23,6 +24,7 @@ from tests.app.jobs.parts import (
     add_job,
     answered,
     calibration_output,
+    cascade_output,
     evaluate_output,
     finish_stages,
     label_output,
@@ -290,6 +292,23 @@ class TestReport:
         assert report["student"]["evaluation"] is None
         assert report["export"] is None
 
+    def test_what_the_student_could_answer_is_told_as_it_was_certified(
+        self, client: TestClient, database: Database, artifacts: ArtifactStore
+    ) -> None:
+        told = cascade_output()
+        report = _exported(client, database, artifacts, cascade=told, no_cascade=None)
+        assert (report["cascade"], report["no_cascade"]) == (told, None)
+
+    def test_where_nothing_certifies_it_it_says_why(
+        self, client: TestClient, database: Database, artifacts: ArtifactStore
+    ) -> None:
+        report = _exported(client, database, artifacts, cascade=None, no_cascade="no_texts")
+        assert (report["cascade"], report["no_cascade"]) == (None, "no_texts")
+        # Of a release that knew no cascade.
+        assert _exported(client, database, artifacts)["no_cascade"] == "not_made"
+        job_id = _evaluated(database, artifacts, with_gold=False)
+        assert client.get(f"/jobs/{job_id}/report").json()["no_cascade"] == "not_exported"
+
     def test_it_is_not_there_before_the_evaluate_stage_is_done(
         self, client: TestClient, labelled: JobId
     ) -> None:
@@ -309,6 +328,22 @@ def _evaluated(
     }
     finish_stages(database, job_id, outputs)
     return job_id
+
+
+def _exported(
+    client: TestClient, database: Database, artifacts: ArtifactStore, **export: Any
+) -> Json:
+    """The report of a job with all its stages done."""
+    job_id = add_job(database)
+    outputs = {
+        Stage.LABEL: label_output(artifacts, []),
+        Stage.TRAIN: TRAIN_OUTPUT,
+        Stage.EVALUATE: evaluate_output(with_gold=False),
+        Stage.EXPORT: {"model_id": "model_1", "version": 1, "artifact": "6" * 64} | export,
+    }
+    finish_stages(database, job_id, outputs)
+    report: Json = client.get(f"/jobs/{job_id}/report").json()
+    return report
 
 
 def _csv(content: str) -> list[dict[str, str]]:
