@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -171,9 +172,8 @@ def measure(scored: Scored, splits: int, options: argparse.Namespace) -> list[Re
     cells = [(below, target, delta) for below in Below for target in TARGETS for delta in DELTAS]
     for below, target, delta in cells:
         for name, rule in RULES.items():
-            ask = {"target": target, "delta": delta, "below": below}
-            fresh = [rule(split, **ask) for split in once]
-            whole = [rule(split, **ask) for split in put_back]
+            ask = partial(rule, target=target, delta=delta, below=below)
+            fresh, whole = list(map(ask, once)), list(map(ask, put_back))
             given = [each.agreement for each in fresh if each.agreement is not None]
             results.append(
                 Result(

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
-from llkd.certification import CERTIFICATION
-from llkd.certifying import CertificationTexts, Certified, certify_folder
+from llkd.certification import CERTIFICATION, CertificationTexts
+from llkd.certifying import Certified, certify_folder
 from llkd.errors import ExportMismatch
 from llkd.export_onnx import write_onnx
 from llkd.export_parity import Parity, check_parity
