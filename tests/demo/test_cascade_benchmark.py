@@ -42,13 +42,12 @@ class TestRules:
         mirrored = [row[::-1] for row in LOGITS]
         # The second label agrees always, the first one as above.
         split = made((LOGITS + mirrored) * 2, (LABELS + [1] * 8) * 2, drawn=16)
-        ask = {"target": 0.9, "delta": 0.05, "below": Below.NOBODY}
-        assert RULES["by label, observed"](split, **ask).coverage == 0.75
+        rule = RULES["by label, observed"]
+        assert rule(split, target=0.9, delta=0.05, below=Below.NOBODY).coverage == 0.75
 
     def test_the_certified_one_answers_nothing_on_so_few_texts(self):
         split = made(LOGITS * 2, LABELS * 2, drawn=8)
-        ask = {"target": 0.9, "delta": 0.05, "below": Below.NOBODY}
-        answered = RULES["certified"](split, **ask)
+        answered = RULES["certified"](split, target=0.9, delta=0.05, below=Below.NOBODY)
         assert (answered.coverage, answered.agreement) == (0.0, None)
 
 
