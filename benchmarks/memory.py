@@ -62,11 +62,14 @@ def peak_rss(pid: int) -> int:
 
 def children_of(parent: int) -> list[int]:
     """Process ids whose parent this is, at this moment."""
-    return [
-        int(entry.name)
-        for entry in Path("/proc").iterdir()
-        if entry.name.isdigit() and _parent(entry) == parent
-    ]
+    return [pid for pid, its_parent in parents().items() if its_parent == parent]
+
+
+def parents() -> dict[int, int]:
+    """Every process's id to its parent's, at this moment."""
+    entries = [entry for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+    found = {int(entry.name): _parent(entry) for entry in entries}
+    return {pid: parent for pid, parent in found.items() if parent is not None}
 
 
 def _parent(entry: Path) -> int | None:

@@ -73,7 +73,7 @@ def running_service(
     data_dir.mkdir(parents=True, exist_ok=True)
     port = port or _free_port()
     environment = _environment(data_dir, port, settings or {})
-    with ExitStack() as stack, _terminate_as_interrupt():
+    with ExitStack() as stack, terminate_as_interrupt():
         processes: dict[str, subprocess.Popen[bytes]] = {}
         stack.callback(_stop, processes)
         service = Service(f"http://{HOST}:{port}", data_dir, processes)
@@ -144,7 +144,7 @@ def _stop(processes: Mapping[str, subprocess.Popen[bytes]]) -> None:
 
 
 @contextmanager
-def _terminate_as_interrupt() -> Iterator[None]:
+def terminate_as_interrupt() -> Iterator[None]:
     """Let SIGTERM unwind like Ctrl-C: without it the two processes would outlive us."""
 
     def interrupt(*_: object) -> NoReturn:
