@@ -1,0 +1,72 @@
+"""The model of the serving benchmarks: made by a job of the service, or brought along."""
+
+import json
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks.registering import shelf
+from benchmarks.serving_texts import ServingTexts
+from demo.api_client import ApiClient, Json
+from demo.service import running_service
+from demo.watching import follow
+
+NAME = "serving"
+# A head whose probabilities mean something; not the best one there is.
+EPOCHS = 2
+
+
+def ensure_model(
+    data_dir: Path, texts: ServingTexts, *, brought: Path | None, console: Console
+) -> str:
+    """Id of a model in this data folder: the one it has, else a new one.
+
+    Args:
+        brought: folder of an exported model that is put there; None trains one.
+
+    Raises:
+        ServiceFailed, JobFailed, ApiProblem: the service could not make it.
+    """
+    with shelf(data_dir) as stored:
+        known = stored.find(NAME)
+        if known is not None:
+            return known
+        if brought is not None:
+            return stored.add(brought, name=NAME)
+    return _trained(data_dir, texts, console)
+
+
+def _trained(data_dir: Path, texts: ServingTexts, console: Console) -> str:
+    with (
+        tempfile.TemporaryDirectory(prefix="llkd-texts-") as scratch,
+        running_service(data_dir) as service,
+        ApiClient(service.url) as client,
+    ):
+        file = Path(scratch) / "train.jsonl"
+        _write(texts, file)
+        dataset = client.upload(file, name=NAME, text_column="text", teacher_label_column="label")
+        job = client.create_job(_spec(dataset, texts))
+        done = follow(
+            client, job["id"], title="the served model", console=console, alive=service.check
+        )
+        found: str = done["model_id"]
+        return found
+
+
+def _write(texts: ServingTexts, file: Path) -> None:
+    with file.open("w", encoding="utf-8") as lines:
+        for gold in texts.train:
+            line = {"text": gold.text, "label": gold.label}
+            lines.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+
+def _spec(dataset: Json, texts: ServingTexts) -> Json:
+    return {
+        "name": NAME,
+        "dataset_id": dataset["id"],
+        "labels": [{"name": label} for label in texts.labels],
+        "teacher": {"kind": "provided"},
+        "selection": {"kind": "all"},
+        "training": {"epochs": EPOCHS, "early_stopping": False},
+    }
