@@ -19,8 +19,10 @@ from app.jobs.report_card_endpoints import router as report_cards
 from app.middleware import BodyTooLarge, FileTooLarge, RequestContext, RequestLimits
 from app.models.alias_endpoints import router as aliases
 from app.models.endpoints import router as models
+from app.models.kept_text_endpoints import router as kept_texts
 from app.negotiation import require_acceptable
 from app.predict.endpoints import router as predict
+from app.predict.kept_texts import make_keeper
 from app.predict.registry import ModelRegistry
 from app.predict.service import make_engine
 from app.teachers.endpoints import router as teachers
@@ -68,6 +70,7 @@ def create_app(settings: Settings) -> FastAPI:
         predictions,
         models,
         aliases,
+        kept_texts,
         predict,
         teachers,
     ):
@@ -84,6 +87,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.bell = make_bell(settings)
     app.state.registry = ModelRegistry(settings, app.state.database, app.state.artifacts)
     app.state.predict_engine = make_engine(settings, app.state.registry)
+    app.state.text_keeper = make_keeper(app.state.database)
     app.state.event_streams = StreamPlaces()
     app.state.allow_list = AllowList.parse(settings.teacher_hosts)
     app.state.vault = open_vault(settings.secret_keys, data_dir=settings.data_dir)
@@ -91,6 +95,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.teacher_tests = ProbePlaces()
     yield
     app.state.predict_engine.close()
+    app.state.text_keeper.close()
     app.state.registry.close()
     app.state.database.dispose()
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from unicodedata import category
 
 from app.datasets.options import Columns, Part
-from app.datasets.rows import NO_ANSWER, Answer, CleanRow, Issue, RawRow, normalized
+from app.datasets.rows import NO_ANSWER, Answer, CleanRow, Issue, RawRow
 from app.datasets.values import (
     BadValue,
     read_confidence,
@@ -16,6 +16,7 @@ from app.datasets.values import (
     read_probabilities,
     read_votes,
 )
+from core.texts import normalized
 
 # No script stacks as many marks on one letter; text that does is made to break displays.
 MAX_MARKS = 64

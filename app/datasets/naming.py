@@ -2,7 +2,7 @@
 
 from app.datasets.errors import UnsupportedFormat
 from app.datasets.options import Format
-from app.datasets.rows import normalized
+from core.texts import normalized
 
 EXTENSIONS = {
     ".csv": Format.CSV,

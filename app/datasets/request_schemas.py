@@ -14,7 +14,7 @@ from pydantic import (
 )
 
 from app.datasets.options import Encoding, OnBadRow
-from app.datasets.rows import normalized
+from core.texts import normalized
 
 MAX_NAME = 200
 

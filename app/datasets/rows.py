@@ -1,7 +1,6 @@
 """What a row is: as it stands in the file, as it is kept, or as what was wrong with it."""
 
 from typing import Any, NamedTuple
-from unicodedata import is_normalized, normalize
 
 from app.datasets.options import Part
 
@@ -67,9 +66,3 @@ class Issue(NamedTuple):
     code: str
     message: str
     part: Part = Part.FILE
-
-
-def normalized(text: str) -> str:
-    """NFC, without white space around it: texts that look the same become one text."""
-    text = text.strip()
-    return text if is_normalized("NFC", text) else normalize("NFC", text).strip()

@@ -7,7 +7,7 @@ from typing import Any
 from unicodedata import category
 
 from app.datasets.options import MAX_FIELD_CHARACTERS, MAX_LABEL_CHARACTERS, MAX_LABELS, MAX_VOTES
-from app.datasets.rows import normalized
+from core.texts import normalized
 from llkd.types import SUM_TOLERANCE
 
 MAX_SHARE = 1.001

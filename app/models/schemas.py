@@ -22,6 +22,10 @@ class ModelRead(BaseModel):
     )
     labels: list[str] = Field(description="In the job's order.", examples=[["billing", "tech"]])
     base_model: str = Field(description="What the student was made from.", examples=["minilm"])
+    parent_model_id: str | None = Field(
+        description="The model that its training started from; null: from the base model.",
+        examples=["model_01JZ8P0E5S8H2Y6N4D7B3C9WTA"],
+    )
     metrics: dict[str, Any] = Field(
         description="Headline figures of its job.", examples=[{"macro_f1": 0.87}]
     )

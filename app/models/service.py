@@ -95,6 +95,7 @@ def tell_model(row: ModelRow, aliases: Sequence[str]) -> ModelRead:
         aliases=list(aliases),
         labels=row.labels,
         base_model=row.base_model,
+        parent_model_id=row.parent_model_id,
         metrics=row.metrics,
         export=row.export,
         size_bytes=row.size_bytes,

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from app.auth import TenantDep
 from app.predict import service
 from app.predict.engine import PredictEngine
+from app.predict.kept_texts import TextKeeper
 from app.predict.registry import ModelRegistry
 from app.predict.schemas import PredictBody, Predictions, PredictRequest
 from app.strict_json import StrictRoute
@@ -72,8 +73,11 @@ async def _answer(
     engine: PredictEngine,
 ) -> Response:
     """Predict, or stop predicting when the client hangs up."""
+    keeper: TextKeeper = request.app.state.text_keeper
     answer = asyncio.ensure_future(
-        service.predict(registry, engine, tenant=tenant, reference=reference, body=body)
+        service.predict(
+            registry, engine, keeper=keeper, tenant=tenant, reference=reference, body=body
+        )
     )
     hung_up = asyncio.ensure_future(_until_hung_up(request))
     try:

@@ -25,10 +25,15 @@ DATABASE_FAULTS = (OperationalError, InterfaceError, PoolTimeout)
 
 @dataclass(frozen=True)
 class ModelRef:
-    """An immutable model and the digest of its file tree."""
+    """An immutable model, the digest of its file tree, and which of its texts are kept.
+
+    Attributes:
+        keep_below: texts whose best score is less are kept; None: none are.
+    """
 
     id: ModelId
     artifact: str
+    keep_below: float | None = None
 
 
 @dataclass(frozen=True)

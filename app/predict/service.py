@@ -12,6 +12,7 @@ import orjson
 from prometheus_client import Counter
 
 from app.predict.engine import PredictEngine
+from app.predict.kept_texts import TextKeeper
 from app.predict.names import ModelRef
 from app.predict.registry import ModelRegistry
 from app.predict.schemas import MAX_SCORES, PredictBody
@@ -44,6 +45,7 @@ async def predict(
     registry: ModelRegistry,
     engine: PredictEngine,
     *,
+    keeper: TextKeeper,
     tenant: TenantId,
     reference: str,
     body: PredictBody,
@@ -67,6 +69,7 @@ async def predict(
         _refuse_too_many(texts=len(body.input), scores=shown)
         classified = await engine.classify(model, body.input)
     PREDICTED.inc(len(body.input))
+    keeper.offer(model, body.input, classified, labels=labels)
     if len(body.input) * shown <= INLINE_SCORES:
         return render(model, classified, body=body, labels=labels, shown=shown)
     return await anyio.to_thread.run_sync(

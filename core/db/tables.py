@@ -96,6 +96,9 @@ class JobRow(Row):
     # Whose answers are used again. No foreign key, which SQLite could only add by copying
     # the table: jobs are never deleted.
     from_job_id: Mapped[JobId | None]
+    # The model that the student starts from. No foreign key for the same reason: models are
+    # marked as deleted, their rows stay.
+    parent_model_id: Mapped[ModelId | None]
     idempotency_key: Mapped[str | None]
     request_sha256: Mapped[str]
 
@@ -260,6 +263,7 @@ class ModelRow(Row):
     artifact: Mapped[str]  # digest of the file tree
     labels: Mapped[list[Any]]
     base_model: Mapped[str]
+    parent_model_id: Mapped[ModelId | None]  # what its training started from, if from a model
     metrics: Mapped[dict[str, Any]]
     export: Mapped[dict[str, Any]]  # parity figures, file sizes
     size_bytes: Mapped[int] = mapped_column(BigInteger)
@@ -277,3 +281,37 @@ class ModelAliasRow(Row):
     alias: Mapped[str] = mapped_column(primary_key=True)
     model_id: Mapped[ModelId] = mapped_column(ForeignKey("models.id"))
     moved_at: Mapped[datetime] = mapped_column(default=db_now())
+
+
+class TextKeepingRow(Row):
+    """That a model's unsure texts are kept, and which. No row: none are, and none are there."""
+
+    __tablename__ = "text_keepings"
+
+    model_id: Mapped[ModelId] = mapped_column(ForeignKey("models.id"), primary_key=True)
+    tenant_id: Mapped[TenantId]
+    below: Mapped[float]  # the best score under which a text is kept
+    max_rows: Mapped[int]
+    since: Mapped[datetime] = mapped_column(default=db_now())
+
+
+class KeptTextRow(Row):
+    """A text that a model was asked about and was unsure of, once."""
+
+    __tablename__ = "kept_texts"
+    __table_args__ = (
+        CheckConstraint("reason IN ('low_confidence','deferred')", name="reason_known"),
+    )
+
+    model_id: Mapped[ModelId] = mapped_column(
+        ForeignKey("text_keepings.model_id"), primary_key=True
+    )
+    # Of model and text, in hexadecimal: its order is the lot that decides which texts stay.
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    tenant_id: Mapped[TenantId]
+    text: Mapped[str]
+    label: Mapped[str]  # the model's best one
+    score: Mapped[float]
+    # A string, as purposes are: `core.db.repositories.kept_texts.KeptReason`.
+    reason: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(default=db_now())

@@ -16,7 +16,8 @@ from app.datasets.errors import (
 from app.datasets.options import MAX_FIELD_CHARACTERS, Columns, Format, OnBadRow, ReadOptions
 from app.datasets.reading.base import check_header, require_columns
 from app.datasets.reading.opening import open_text
-from app.datasets.rows import Issue, RawRow, normalized
+from app.datasets.rows import Issue, RawRow
+from core.texts import normalized
 
 # An unclosed quote would make one field of the rest of the file.
 MAX_FIELD_LINES = 1000

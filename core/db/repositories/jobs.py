@@ -185,6 +185,14 @@ class JobRepository:
             .order_by(JobRow.id)
         ).all()
 
+    def uses_model(self, model_id: ModelId) -> Sequence[JobId]:
+        """The queued and running jobs whose student starts from this model."""
+        return self.session.scalars(
+            select(JobRow.id)
+            .where(JobRow.state.in_(ACTIVE), JobRow.parent_model_id == model_id)
+            .order_by(JobRow.id)
+        ).all()
+
     def _metadata_has(self, key: str, value: str) -> ColumnElement[bool]:
         # Not by a JSON path: a quote or a dot in the caller's key must not become syntax.
         if self.session.get_bind().dialect.name == "postgresql":

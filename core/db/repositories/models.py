@@ -28,6 +28,7 @@ class NewModel:
     metrics: dict[str, Any]
     export: dict[str, Any]
     size_bytes: int
+    parent_model_id: ModelId | None = None
 
 
 class ModelRepository:
@@ -59,6 +60,20 @@ class ModelRepository:
         """The model, deleted ones too: the caller tells 410 from 404 by `deleted_at`."""
         return self.session.scalar(
             select(ModelRow).where(ModelRow.id == model_id, ModelRow.tenant_id == tenant_id)
+        )
+
+    def hold(self, tenant_id: TenantId, model_id: ModelId) -> ModelRow | None:
+        """`get`, and keep others from holding or deleting it until this transaction ends.
+
+        Whoever adds what hangs on a model holds it first, and so does whoever deletes one
+        before asking what hangs on it: either that is seen, or the deletion is.
+        """
+        return self.session.scalar(
+            select(ModelRow)
+            .where(ModelRow.id == model_id, ModelRow.tenant_id == tenant_id)
+            # FOR NO KEY UPDATE: foreign keys to it need not wait.
+            .with_for_update(key_share=True),
+            execution_options={"populate_existing": True},
         )
 
     def resolve(self, tenant_id: TenantId, reference: str) -> ModelRow | None:
