@@ -43,6 +43,12 @@ class ModelNotAllowed(LlkdError):
     code = "model-not-allowed"
 
 
+class StudentMismatch(LlkdError):
+    """A student that is to learn on is not of the kind, or of the classes, that were asked for."""
+
+    code = "student-mismatch"
+
+
 class DeviceUnavailable(LlkdError):
     """The device that was asked for is not here."""
 

@@ -44,6 +44,7 @@ class ModelCard:
         seed: of the training.
         temperature: what the logits are divided by, fitted on the teacher's answers to texts
             that were not trained on; None without such texts.
+        parent: the model whose weights the training began with; None: the base model's.
     """
 
     name: str
@@ -60,6 +61,7 @@ class ModelCard:
     scores: Mapping[str, EvaluationReport]
     seed: int
     temperature: float | None = None
+    parent: str | None = None
 
 
 def render_card(card: ModelCard) -> str:
@@ -131,6 +133,7 @@ def _labels(card: ModelCard) -> str:
 def _training(card: ModelCard) -> str:
     selection = json.dumps(card.selection, sort_keys=True, ensure_ascii=False)
     rows = [
+        *([("Started from the model", _inline(card.parent))] if card.parent else []),
         ("Teacher", _inline(card.teacher)),
         ("Source of its confidences", _inline(card.confidence_source)),
         ("Selection", _inline(selection)),

@@ -13,9 +13,10 @@ from core.artifacts import ArtifactStore
 from core.db.base import db_now
 from core.db.repositories.datasets import DatasetRepository
 from core.db.repositories.jobs import JobRepository
+from core.db.repositories.models import ModelRepository
 from core.db.session import Database
-from core.db.tables import DatasetRow, JobRow
-from core.ids import DatasetId, JobId, TenantId
+from core.db.tables import DatasetRow, JobRow, ModelRow
+from core.ids import DatasetId, JobId, ModelId, TenantId
 from core.lifecycle import LIVES, Purpose, Stage
 from llkd.errors import LlkdError
 from llkd.specs import DistillationSpec
@@ -32,6 +33,12 @@ class DatasetGone(LlkdError):
     """A dataset that the job reads was deleted."""
 
     code = "dataset-gone"
+
+
+class ParentGone(LlkdError):
+    """The model that the job's student starts from was deleted."""
+
+    code = "parent-model-gone"
 
 
 @dataclass(frozen=True)
@@ -75,6 +82,7 @@ class Job(OpenJob):
     spec: DistillationSpec
     evaluation_dataset: DatasetRow | None
     labelling_time: LabellingTime
+    parent: ModelRow | None = None
 
 
 @dataclass(frozen=True)
@@ -85,6 +93,7 @@ class JobRows:
     dataset: DatasetRow
     evaluation_dataset: DatasetRow | None
     now: datetime
+    parent: ModelRow | None
 
 
 def load_rows(database: Database, assignment: Assignment) -> JobRows:
@@ -92,6 +101,7 @@ def load_rows(database: Database, assignment: Assignment) -> JobRows:
 
     Raises:
         DatasetGone: a dataset is no longer there.
+        ParentGone: the model that it starts from is not.
     """
 
     def read(session: Session) -> JobRows:
@@ -104,6 +114,7 @@ def load_rows(database: Database, assignment: Assignment) -> JobRows:
             _dataset(session, tenant_id, job.dataset_id),
             None if evaluation is None else _dataset(session, tenant_id, evaluation),
             session.execute(select(db_now())).scalar_one(),
+            None if job.parent_model_id is None else _parent(session, job.parent_model_id, job),
         )
 
     return durably(database, read)
@@ -112,6 +123,13 @@ def load_rows(database: Database, assignment: Assignment) -> JobRows:
 def open_database(assignment: Assignment) -> Database:
     """One connection is enough: a child does one thing at a time."""
     return Database(make_url(assignment.database_url), pool_size=1)
+
+
+def _parent(session: Session, model_id: ModelId, job: JobRow) -> ModelRow:
+    row = ModelRepository(session).get(job.tenant_id, model_id)
+    if row is None or row.deleted_at is not None:
+        raise ParentGone(f"The model {model_id}, which the student starts from, was deleted.")
+    return row
 
 
 def _dataset(session: Session, tenant_id: TenantId, dataset_id: DatasetId) -> DatasetRow:

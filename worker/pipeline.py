@@ -140,6 +140,7 @@ def _open_job(
         spec=DistillationSpec.model_validate(rows.job.spec).resolved(),
         evaluation_dataset=rows.evaluation_dataset,
         labelling_time=LabellingTime.of(rows.job, now=rows.now),
+        parent=rows.parent,
     )
 
 

@@ -9,6 +9,7 @@ STATUS_OF_CODE = {
     "export-mismatch": 500,
     "model-unavailable": 500,
     "distillation-failed": 500,
+    "parent-model-damaged": 500,
     "teacher-out-of-memory": 500,
     "teacher-unavailable": 503,
 }

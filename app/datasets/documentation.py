@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from app.datasets.request_schemas import DatasetFile, DatasetWrite
+from app.datasets.request_schemas import DatasetFile, DatasetOfKeptTexts, DatasetWrite
 
 FORM_EXAMPLE = {
     "file": "text,category\nI was charged twice.,billing\n",
@@ -36,18 +36,16 @@ def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:
 
 
 def _create_extra() -> dict[str, Any]:
-    models = [(DatasetFile, "validation"), (DatasetWrite, "validation")]
-    schemas, written = models_json_schema(models)  # type: ignore[arg-type]
+    bodies = (DatasetFile, DatasetWrite, DatasetOfKeptTexts)
+    schemas, written = models_json_schema([(body, "validation") for body in bodies])
     definitions = written.get("$defs", {})
-    form, rows = (
-        _inlined(schemas[model, "validation"], definitions) for model in (DatasetFile, DatasetWrite)
-    )
+    form, rows, kept = (_inlined(schemas[body, "validation"], definitions) for body in bodies)
     return {
         "requestBody": {
             "required": True,
             "content": {
                 "multipart/form-data": {"schema": form, "example": FORM_EXAMPLE},
-                "application/json": {"schema": rows, "example": JSON_EXAMPLE},
+                "application/json": {"schema": {"anyOf": [rows, kept]}, "example": JSON_EXAMPLE},
             },
         }
     }

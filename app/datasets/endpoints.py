@@ -48,7 +48,8 @@ async def create_dataset(
     database: DatabaseDep,
     artifacts: ArtifactsDep,
 ) -> DatasetRow:
-    """Upload a file of texts, or send rows as JSON; the answer says what was found in it."""
+    """Upload a file of texts, send rows as JSON, or name a model whose unsure texts are kept; the
+    answer says what was found."""
     with service.one_at_a_time(tenant, idempotency_key), workplace(artifacts) as folder:
         upload = await receive(request, folder, settings)
         make = partial(

@@ -215,6 +215,17 @@ class QuotaExceeded(ServiceError):
     title = "The storage quota is used up"
 
 
+class NothingKept(ServiceError):
+    """None of this model's texts are kept: `PUT /models/{name}/kept_texts` switches it on."""
+
+    status = 409
+    code = "nothing-kept"
+    title = "No texts are kept"
+
+    def __init__(self, model_id: str) -> None:
+        super().__init__(f"None of the texts that {model_id} was asked about are kept.")
+
+
 class ResourceInUse(ServiceError):
     """Queued or running jobs read this dataset; cancel them, or wait for their end."""
 

@@ -17,7 +17,7 @@ from app.datasets.errors import EmptyDataset, EmptyFile
 from app.datasets.multipart import Form, read_form
 from app.datasets.naming import label_from, read_extension
 from app.datasets.options import Columns, Format, Part, ReadOptions, SourceFile
-from app.datasets.request_schemas import DatasetWrite, FormFields, RowWrite
+from app.datasets.request_schemas import DatasetOfKeptTexts, DatasetWrite, FormFields, RowWrite
 from app.datasets.upload import Received, Receiver, body_of, refuse_full_disk
 from app.middleware import BodyTooLarge
 from app.strict_json import UnsupportedMediaType, media_type, parse_strictly
@@ -44,12 +44,15 @@ class Upload:
 
     Attributes:
         answers: a second file, with the answers of a teacher to texts of the first.
+        kept_texts_of: the model whose kept texts are the rows; `file` is then still to be
+            written, and its digest that of the body.
     """
 
     name: str
     file: Received
     options: ReadOptions
     answers: "AnswersFile | None" = None
+    kept_texts_of: str | None = None
 
     @property
     def size_bytes(self) -> int:
@@ -172,12 +175,17 @@ async def _receive_json(request: Request, folder: Path, settings: Settings) -> U
                 f"A JSON body may have {settings.max_json_bytes} bytes; send more as a file."
             )
     refuse_full_disk(folder, coming=len(body) * COPIES)
-    asked = _validated(DatasetWrite, await to_thread.run_sync(parse_strictly, bytes(body)))
+    path, digest = folder / SOURCE, hashlib.sha256(body).hexdigest()
+    given = await to_thread.run_sync(parse_strictly, bytes(body))
+    if isinstance(given, Mapping) and "kept_texts_of" in given:
+        kept = _validated(DatasetOfKeptTexts, given)
+        file, options = Received(path, digest, len(body)), ReadOptions(Format.JSONL)
+        return Upload(kept.name, file, options, kept_texts_of=kept.kept_texts_of)
+    asked = _validated(DatasetWrite, given)
     if not asked.rows:
         raise EmptyDataset("There are no rows.")
-    path = folder / SOURCE
     await to_thread.run_sync(_write_rows, path, asked.rows)
-    file = Received(path, hashlib.sha256(body).hexdigest(), len(body))
+    file = Received(path, digest, len(body))
     return Upload(asked.name, file, ReadOptions(Format.JSONL, columns=_columns_of(asked.rows)))
 
 

@@ -14,6 +14,7 @@ from pydantic import (
 )
 
 from app.datasets.options import Encoding, OnBadRow
+from core.ids import MODEL_REFERENCE
 from core.texts import normalized
 
 MAX_NAME = 200
@@ -229,6 +230,24 @@ class DatasetWrite(BaseModel):
         if not isinstance(value, list):
             return value
         return [{"text": row} if isinstance(row, str) else row for row in value]
+
+
+class DatasetOfKeptTexts(BaseModel):
+    """A dataset of the texts that a model was unsure of, as they are kept now."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    name: Name
+    kept_texts_of: Annotated[str, Field(pattern=MODEL_REFERENCE)] = Field(
+        description="A model whose unsure texts are kept, by id, name or `name@alias`. The texts "
+        "alone become rows: its answers to them are those that it was unsure of. They stay kept.",
+        examples=["tickets@latest"],
+    )
+
+    @field_validator("name")
+    @classmethod
+    def _name_prints(cls, value: str) -> str:
+        return printable(value)
 
 
 def refuse_beside_votes(votes: object, *others: object) -> None:

@@ -100,7 +100,9 @@ class DatasetRead(BaseModel):
     name: str = Field(examples=["support tickets"])
     created_at: datetime = Field(examples=["2026-07-01T09:30:00Z"])
     source_sha256: str = Field(description="Digest of the bytes that were sent.", examples=[SHA256])
-    size_bytes: int = Field(description="How many bytes were sent.", examples=[2000408])
+    size_bytes: int = Field(
+        description="How many bytes were sent, or a model's kept texts came to.", examples=[2000408]
+    )
     columns: DatasetColumns
     statistics: DatasetStatistics
 

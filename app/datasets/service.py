@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from app.datasets.errors import IdempotencyInProgress, QuotaExceeded, ResourceInUse
 from app.datasets.ingest import run_ingest
 from app.datasets.ingest_child import ISSUES, ROWS
+from app.datasets.kept_texts import with_kept_texts
 from app.datasets.receiving import Upload
 from app.idempotency import IdempotencyMismatch
 from core.artifacts import ArtifactStore
@@ -65,11 +66,13 @@ def make_dataset(
         ServiceError: the file cannot be taken.
         IdempotencyMismatch: the key came before with another body.
         Gone: it came before with this one, and the dataset was deleted since.
+        ValidationFailed, NothingKept: the model that it names has no texts to give.
     """
     with database.read() as session:
         earlier = _replayed(session, tenant, key, upload)
         if earlier is not None:
             return earlier, True
+        upload = with_kept_texts(session, tenant, upload)
         # Uploads that are under way at the same time may together go beyond it.
         _check_quota(session, tenant, more=upload.size_bytes, quota=quota)
     second = None if upload.answers is None else upload.answers.source

@@ -23,6 +23,9 @@ class ComparedJob(Told):
     name: str = Field(examples=["tickets"])
     state: JobState = Field(examples=["succeeded"])
     from_job: str | None = Field(description="The job whose answers it used.", examples=[None])
+    parent_model: str | None = Field(
+        description="The model that its student started from.", examples=[None]
+    )
     student: dict[str, Any] = Field(description="As asked.", examples=[{"model": "minilm"}])
     selection: dict[str, Any] = Field(description="As asked.", examples=[{"kind": "llkd"}])
     training: dict[str, Any] = Field(description="As asked.", examples=[{"seed": 42}])
@@ -41,7 +44,7 @@ class Comparison(Told):
     object: Literal["comparison"] = Field(examples=["comparison"])
     same_answers: bool = Field(
         description="Whether all of them learned from the same teacher answers: only then does "
-        "a difference come from the student, the selection or the training alone."
+        "a difference come from the student, its parent, the selection or the training alone."
     )
     data: list[ComparedJob] = Field(description="The jobs, in the order they were named.")
 
@@ -72,6 +75,7 @@ def compare_jobs(session: Session, tenant: TenantId, ids: str) -> Comparison:
                 name=row.name,
                 state=row.state,
                 from_job=row.from_job_id,
+                parent_model=row.parent_model_id,
                 **{part: row.spec[part] for part in ("student", "selection", "training")},
                 trained=tell_training(done[row.id]) if Stage.TRAIN in done[row.id] else None,
                 metrics=done[row.id][Stage.EVALUATE].output["metrics"]

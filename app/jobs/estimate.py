@@ -16,6 +16,7 @@ from app.jobs.budget import BudgetSpec
 from app.jobs.checks import Datasets
 from app.jobs.dataset_facts import DatasetFacts, read_facts
 from app.jobs.intervals import Interval
+from app.jobs.parent import with_parent
 from app.jobs.pilot import PilotRead, find_or_start
 from app.jobs.schemas import EstimateRequest, JobCreate, Told
 from app.jobs.service import model_source
@@ -134,8 +135,8 @@ def estimate_job(
     body: EstimateRequest,
 ) -> EstimateRead:
     """Estimate a job after the same checks that creating it makes; raises what those raise."""
-    body = body.resolved()
     with database.read() as session:
+        body = with_parent(session, tenant, body).resolved()
         datasets = checks.find_datasets(session, tenant, body)
         teacher = complete_teacher(
             session, tenant, body.teacher, allow_list=allow_list, prices=prices

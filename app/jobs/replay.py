@@ -34,6 +34,9 @@ def whole_request(session: Session, tenant: TenantId, replay: JobReplay) -> JobC
         for name in ("name", *REPLAYABLE)
         if (value := getattr(replay, name)) is not None
     }
+    # Null, too, says something: from the base model, whatever that job started from.
+    if "parent_model" in replay.model_fields_set:
+        changes["parent_model"] = replay.parent_model
     if replay.student is not None and _rates(replay.student) != _rates(base.student):
         unset = base.training.model_copy(update={"learning_rate": None})
         changes = {"training": unset} | changes

@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from app.jobs.budget import BudgetSpec
+from core.ids import MODEL_REFERENCE
 from core.lifecycle import JobState, Purpose, Stage, StopReason
 from llkd.specs import DistillationSpec, SelectionSpec, Spec, StudentSpec, TrainingSpec
 
@@ -55,6 +56,17 @@ Metadata = Annotated[
 Priority = Annotated[
     int, Field(ge=-100, le=100, description="Higher ones are started first.", examples=[0])
 ]
+ParentModel = Annotated[
+    str | None,
+    Field(
+        pattern=MODEL_REFERENCE,
+        description="A model to start from instead of its base model, by id, name or `name@alias`, "
+        "which the answer tells as the id that it meant. It has the same labels in the same "
+        "order; `student` is the parent's unless something of it is given, and what is given may "
+        "not contradict it but for `trainable`.",
+        examples=["tickets@latest"],
+    ),
+]
 DatasetIdField = Annotated[str, StringConstraints(pattern=DATASET_ID)]
 
 
@@ -79,6 +91,7 @@ class JobCreate(DistillationSpec):
     dataset_id: DatasetIdField = Field(
         description="The texts to learn from.", examples=[EXAMPLE_DATASET]
     )
+    parent_model: ParentModel = None
     evaluation: EvaluationSpec = Field(default=EvaluationSpec(), description="What to measure on.")
     budget: BudgetSpec = Field(default=BudgetSpec(), description="What the job may cost.")
     metadata: Metadata = Field(default={})
@@ -117,6 +130,7 @@ class JobReplay(Spec):
     confidence: Literal["auto", "given", "estimated"] | None = Field(
         default=None, description="Which confidence of the pseudo-labels counts."
     )
+    parent_model: ParentModel = None
     student: StudentSpec | None = Field(default=None, description="The encoder that learns.")
     selection: SelectionSpec | None = Field(
         default=None, description="Which samples are worth a gradient step."

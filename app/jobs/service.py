@@ -11,6 +11,7 @@ from app.idempotency import IdempotencyMismatch
 from app.jobs import checks
 from app.jobs.errors import JobNotCancellable
 from app.jobs.event_stream import EVENTS_A_POLL, News
+from app.jobs.parent import hold_parent, with_parent
 from app.jobs.replay import whole_request
 from app.jobs.rows import new_row, queue_row
 from app.jobs.schemas import JobCreate, JobRead, JobReplay
@@ -29,7 +30,7 @@ from core.db.session import Database
 from core.db.tables import JobEventRow, JobRow, JobStageRow
 from core.egress.allow_list import AllowList
 from core.errors import Gone, NotFound
-from core.ids import DatasetId, JobId, TenantId, is_id
+from core.ids import DatasetId, JobId, ModelId, TenantId, is_id
 from core.lifecycle import EventType, JobState, Stage
 from core.prices import PriceTable
 from core.queue import Bell
@@ -64,12 +65,13 @@ def create_job(
         from_job = JobId(body.from_job)
         with database.read() as session:
             body = whole_request(session, tenant, body)
-    body = body.resolved()
-    digest = request_digest(body, from_job=from_job)
+    # Of what was asked: a name may mean another model when the request comes again.
+    digest = request_digest(body.resolved(), from_job=from_job)
     with database.read() as session:
         earlier = replayed_job(session, tenant, idempotency_key, digest)
         if earlier is not None:
             return read_job(session, earlier), True
+        body = with_parent(session, tenant, body).resolved()
         datasets = checks.find_datasets(session, tenant, body)
         body = with_teacher(session, tenant, body, allow_list=allow_list, prices=prices)
     # A replay asks nobody.
@@ -80,12 +82,14 @@ def create_job(
     with database.write() as session:
         checks.hold_datasets(session, tenant, body)
         hold_teachers(session, tenant, body.teacher)
+        hold_parent(session, tenant, body.parent_model)
         # Asked again: the twin of this request may have come first since.
         earlier = replayed_job(session, tenant, idempotency_key, digest)
         if earlier is not None:
             return read_job(session, earlier), True
         row = new_row(body, tenant=tenant, idempotency_key=idempotency_key, digest=digest)
         row.from_job_id = from_job
+        row.parent_model_id = None if body.parent_model is None else ModelId(body.parent_model)
         try:
             queue_row(session, row, settings=settings, bell=bell)
         except IdempotencyKeyTaken:
@@ -200,6 +204,12 @@ def replayed_job(
 def request_digest(body: JobCreate, *, from_job: JobId | None = None) -> str:
     """Sha256 of what a resolved request means: spelling out a default changes nothing."""
     meaning = body.model_dump(mode="json")
+    if body.parent_model is None:
+        # As for requests of releases that knew no parents: their keys go on to be known.
+        del meaning["parent_model"]
+    elif "student" not in body.model_fields_set:
+        # The parent's, not the one that is usual without a parent.
+        meaning["student"] = None
     if from_job is not None:
         meaning["from_job"] = from_job
     return hashlib.sha256(orjson.dumps(meaning, option=orjson.OPT_SORT_KEYS)).hexdigest()

@@ -70,6 +70,7 @@ def tell_request(row: JobRow) -> Json:
         return {
             "from_job": row.from_job_id,
             "name": row.name,
+            "parent_model": row.parent_model_id,
             **{part: row.spec[part] for part in REPLAYABLE if part in row.spec},
             "metadata": row.labels_metadata,
             "priority": row.priority,
@@ -82,6 +83,7 @@ def tell_whole_request(row: JobRow) -> Json:
     return {
         "name": row.name,
         "dataset_id": row.dataset_id,
+        "parent_model": row.parent_model_id,
         **row.spec,
         "evaluation": {"dataset_id": row.evaluation_dataset_id},
         "budget": {

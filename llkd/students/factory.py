@@ -6,14 +6,15 @@ from typing import Literal
 import torch
 
 from llkd.base_models import ModelSource, locate
-from llkd.errors import DeviceUnavailable, ModelNotAllowed
+from llkd.errors import DeviceUnavailable, ModelNotAllowed, StudentMismatch
 from llkd.model_folder import token_limit
 from llkd.precision import choose_precision
-from llkd.specs import SingleStudent, StaticSpec, TrainingSpec
+from llkd.specs import EncoderSpec, SingleStudent, StaticSpec, TrainingSpec
 from llkd.students.base import Student
 from llkd.students.encoder import EncoderClassifier
 from llkd.students.network import Network
 from llkd.students.network_student import NetworkStudent
+from llkd.students.saved import Saved
 from llkd.students.static import StaticClassifier
 from llkd.tokens import TextReader
 
@@ -47,6 +48,50 @@ def build_student(
     )
 
 
+def continue_student(
+    spec: SingleStudent, training: TrainingSpec, *, class_count: int, trained: Path
+) -> Student:
+    """Build a student that goes on from another one's weights, those of its head included.
+
+    Optimizer, average and random numbers are new, as in `build_student`.
+
+    Args:
+        trained: what `Student.save_model` or `llkd.export` wrote, from a source as trusted as
+            this process's own files.
+
+    Raises:
+        StudentMismatch: it is of another kind, or has other classes or another length.
+        DeviceUnavailable: a GPU is asked for and there is none.
+    """
+    device = choose_device(training.device)
+    choose_kernels(training, device)
+    saved = Saved.load(trained)
+    network = saved.network
+    found = (network.kind, network.class_count, saved.max_length)
+    if found != (spec.kind, class_count, spec.max_length):
+        raise StudentMismatch(
+            f"the student to go on from is a {found[0]} of {found[1]} classes that reads "
+            f"{found[2]} tokens; asked for is a {spec.kind} of {class_count} that reads "
+            f"{spec.max_length}"
+        )
+    if isinstance(spec, EncoderSpec) and isinstance(network, EncoderClassifier):
+        _choose_layers(network, spec)
+    return NetworkStudent(
+        network,
+        saved.reader,
+        max_length=spec.max_length,
+        weight_decay=training.weight_decay,
+        seed=training.seed,
+        device=device,
+        precision=choose_precision(training.precision, device),
+    )
+
+
+def _choose_layers(network: EncoderClassifier, spec: EncoderSpec) -> None:
+    if spec.trainable == "top":
+        network.train_top(_LEARNING_SHARE)
+
+
 def _build_network(
     spec: SingleStudent, folder: Path, *, class_count: int, seed: int, device: torch.device
 ) -> Network:
@@ -58,8 +103,7 @@ def _build_network(
             f"{spec.model!r} reads {limit} tokens at the most; max_length is {spec.max_length}"
         )
     network = EncoderClassifier.from_base(folder, class_count=class_count, seed=seed)
-    if spec.trainable == "top":
-        network.train_top(_LEARNING_SHARE)
+    _choose_layers(network, spec)
     return network
 
 

@@ -50,6 +50,7 @@ class Workshop:
             spec=DistillationSpec.model_validate(rows.job.spec),
             evaluation_dataset=rows.evaluation_dataset,
             labelling_time=LabellingTime.of(rows.job, now=rows.now),
+            parent=rows.parent,
         )
 
     def claim_any(

@@ -92,6 +92,7 @@ def _register(
             else tell_certified(exported.certified),
         },
         size_bytes=sum(sizes.values()),
+        parent_model_id=job.row.parent_model_id,
     )
 
     def register(session: Session) -> ModelRow:
@@ -127,4 +128,5 @@ def _card(job: Job, outputs: Mapping[Stage, Json]) -> ModelCard:
         },
         scores={name.capitalize(): read(report[name]) for name in measured},
         seed=job.spec.training.seed,
+        parent=job.row.parent_model_id,
     )

@@ -14,9 +14,9 @@ from llkd.distiller import TrainingReport, distill
 from llkd.held_out import held_out_score, split_held_out
 from llkd.selection.factory import build_selector
 from llkd.serving_cost import measure_serving
-from llkd.specs import StudentChoice
+from llkd.specs import Candidate, StudentChoice
 from llkd.students.base import Student
-from llkd.students.factory import build_student
+from llkd.students.factory import build_student, continue_student
 from llkd.training_state import TrainingState
 from llkd.types import Pool
 from worker.candidates import Planned, keep_best, plan_candidates
@@ -25,6 +25,7 @@ from worker.job import Job
 from worker.pool import check_diversity, load_pool
 from worker.protocol import Json
 from worker.stop_request import Released
+from worker.trained import verified
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +39,7 @@ def train(job: Job, outputs: Mapping[Stage, Json]) -> Json:
     Raises:
         InsufficientLabelDiversity: too few labels, or too few texts of each.
         TrainingDiverged: the loss stopped being finite.
+        ModelDamaged, StudentMismatch: the model that it starts from cannot be used.
         Released: the process was asked to stop; a checkpoint is saved.
     """
     pool = load_pool(job, outputs)
@@ -64,12 +66,7 @@ def _train_one(
 ) -> Json:
     started = time.monotonic()
     candidate = planned.candidate
-    student = build_student(
-        candidate.student,
-        candidate.training,
-        class_count=pool.class_count,
-        source=ModelSource(job.models_dir, job.assignment.allowed_models),
-    )
+    student = _build(job, candidate, class_count=pool.class_count)
     state = checkpoints.resume(student)
     if state is None and checkpoints.finished:
         # What was trained before is now safe, too.
@@ -85,6 +82,21 @@ def _train_one(
         "final_score": score,
         "seconds": round(time.monotonic() - started, 3),
     }
+
+
+def _build(job: Job, candidate: Candidate, *, class_count: int) -> Student:
+    """The student before its first step: the same in every attempt."""
+    if job.parent is not None:
+        with verified(job.artifacts, job.parent.artifact) as parent:
+            return continue_student(
+                candidate.student, candidate.training, class_count=class_count, trained=parent
+            )
+    return build_student(
+        candidate.student,
+        candidate.training,
+        class_count=class_count,
+        source=ModelSource(job.models_dir, job.assignment.allowed_models),
+    )
 
 
 def _learn(

@@ -1,7 +1,7 @@
 """Texts that a model was unsure of: kept where its tenant asked for it, up to a cap."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
@@ -13,6 +13,8 @@ from core.db.repositories.pages import Page, read_page
 from core.db.tables import KeptTextRow, TextKeepingRow
 from core.ids import ModelId, TenantId
 from core.texts import normalized
+
+TEXTS_AT_ONCE = 500
 
 
 class KeptReason(StrEnum):
@@ -140,13 +142,14 @@ class KeptTextRepository:
             question = question.where(KeptTextRow.digest > after)
         return read_page(self.session, question.order_by(KeptTextRow.digest), limit=limit)
 
-    def texts(self, model_id: ModelId) -> Sequence[str]:
-        """All kept texts alone, in the order of `page`."""
-        return self.session.scalars(
+    def texts(self, model_id: ModelId) -> Iterator[str]:
+        """All kept texts alone, in the order of `page`, not all of them in memory at once."""
+        yield from self.session.scalars(
             select(KeptTextRow.text)
             .where(KeptTextRow.model_id == model_id)
-            .order_by(KeptTextRow.digest)
-        ).all()
+            .order_by(KeptTextRow.digest),
+            execution_options={"yield_per": TEXTS_AT_ONCE},
+        )
 
     def _held(
         self, model_id: ModelId, *, tenant_id: TenantId | None = None

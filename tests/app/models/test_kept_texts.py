@@ -79,7 +79,7 @@ class TestKeepTexts:
         client.post("/predict", json={"model": served, "input": [f"t{n}" for n in range(9)]})
         client.app.state.text_keeper.close()  # type: ignore[attr-defined]
         with database.read() as session:
-            assert len(KeptTextRepository(session).texts(served)) == 5
+            assert len(list(KeptTextRepository(session).texts(served))) == 5
 
     def test_again_it_changes_what_is_kept(self, client: TestClient, database: Database) -> None:
         model_id = register(database)
