@@ -1,5 +1,6 @@
 """A student that goes on from a served model: its first weights, its training, its lineage."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,17 +9,19 @@ import numpy as np
 import pytest
 import torch
 from sqlalchemy import select
+from sqlalchemy.engine import make_url
 
 from core.artifacts import ArtifactStore
 from core.db.base import db_now
 from core.db.session import Database
 from core.db.tables import ModelRow
-from core.ids import JobId, ModelId
-from core.lifecycle import Stage
+from core.ids import ModelId
+from core.lifecycle import JobState, Stage
 from llkd.errors import StudentMismatch
 from llkd.predictor import Predictor
 from llkd.specs import EncoderSpec, TrainingSpec
 from llkd.students.factory import continue_student
+from tests.factories import make_job, make_model
 from tests.worker.corpus import add_dataset, add_distillation, add_models, make_rows, make_spec
 from tests.worker.workshop import Workshop
 from worker.faults import InjectedFault
@@ -51,9 +54,16 @@ def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return add_models(tmp_path_factory.mktemp("data"))
 
 
-@pytest.fixture
-def workshop(sqlite_database: Database, tmp_path: Path, models_dir: Path) -> Workshop:
-    return Workshop(sqlite_database, tmp_path / "var", models_dir)
+@pytest.fixture(scope="module")
+def workshop(
+    sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory, models_dir: Path
+) -> Iterator[Workshop]:
+    """One for all of these tests: a parent takes a whole life to make."""
+    folder = tmp_path_factory.mktemp("workshop")
+    shutil.copyfile(sqlite_template, folder / "llkd.db")
+    database = Database(make_url(f"sqlite:///{folder / 'llkd.db'}"))
+    yield Workshop(database, folder / "var", models_dir)
+    database.dispose()
 
 
 def add_job(workshop: Workshop, *, first: int, parent: ModelId | None, **spec: Any) -> None:
@@ -81,12 +91,30 @@ def run(job: Job) -> Json:
     return train(job, {Stage.LABEL: label(job, {})})
 
 
-@pytest.fixture
-def parent(workshop: Workshop, request: pytest.FixtureRequest) -> tuple[ModelId, Json]:
-    """A model of another job, and what its train stage left."""
-    add_job(workshop, first=0, parent=None, student=getattr(request, "param", ENCODER))
+@pytest.fixture(scope="module", params=[ENCODER, STATIC], ids=["encoder", "static"])
+def any_parent(workshop: Workshop, request: pytest.FixtureRequest) -> tuple[ModelId, Json]:
+    """A model of another job, of either kind, and what its train stage left."""
+    return make_parent(workshop, request.param)
+
+
+@pytest.fixture(scope="module")
+def parent(workshop: Workshop) -> tuple[ModelId, Json]:
+    return make_parent(workshop, ENCODER)
+
+
+def make_parent(workshop: Workshop, student: Json) -> tuple[ModelId, Json]:
+    add_job(workshop, first=0, parent=None, student=student)
     outputs = live(workshop.claim())
     return ModelId(outputs[Stage.EXPORT]["model_id"]), outputs[Stage.TRAIN]
+
+
+def add_model(workshop: Workshop, folder: Path) -> ModelId:
+    """A model with these files, whatever they are."""
+    artifact = ArtifactStore(workshop.data_dir / "artifacts").put_tree(folder)
+    with workshop.database.write() as session:
+        job = make_job(session, state=JobState.SUCCEEDED)
+        make_model(session, job, artifact)
+        return session.scalars(select(ModelRow.id).where(ModelRow.job_id == job.id)).one()
 
 
 def first_weights(job: Job) -> str:
@@ -96,11 +124,10 @@ def first_weights(job: Job) -> str:
 
 
 class TestFirstWeights:
-    @pytest.mark.parametrize("parent", [ENCODER, STATIC], indirect=True)
     def test_they_are_the_parents_with_its_head(
-        self, workshop: Workshop, parent: tuple[ModelId, Json]
+        self, workshop: Workshop, any_parent: tuple[ModelId, Json]
     ) -> None:
-        model_id, trained = parent
+        model_id, trained = any_parent
         student = trained["candidate"]["student"]
         add_job(workshop, first=1000, parent=model_id, student=student)
         assert first_weights(workshop.claim()) == trained["weights_sha256"]
@@ -114,8 +141,9 @@ class TestFirstWeights:
         texts = [row["text"] for row in make_rows(20, first=5000)]
         student = stage._build(job, job.spec.candidates()[0], class_count=3)
         with workshop.database.read() as session:
-            artifact = session.scalars(select(ModelRow.artifact)).one()
-        served = Predictor.load(job.artifacts.tree(artifact)).classify(texts)
+            row = session.get(ModelRow, model_id)
+            assert row is not None
+        served = Predictor.load(job.artifacts.tree(row.artifact)).classify(texts)
         answered = student.predict(texts).probabilities
         np.testing.assert_allclose(answered, served.probabilities, atol=1e-4)
 
@@ -162,11 +190,10 @@ class TestTraining:
         assert "Started from the model" in card
         assert model_id.replace("_", r"\_") in card
 
-    @pytest.mark.parametrize("parent", [ENCODER, STATIC], indirect=True)
     def test_after_a_crash_it_ends_with_the_weights_of_an_undisturbed_one(
-        self, workshop: Workshop, parent: tuple[ModelId, Json]
+        self, workshop: Workshop, any_parent: tuple[ModelId, Json]
     ) -> None:
-        model_id, trained = parent
+        model_id, trained = any_parent
         student = trained["candidate"]["student"]
         add_job(workshop, first=1000, parent=model_id, student=student)
         expected = run(workshop.claim())
@@ -196,10 +223,9 @@ class TestTraining:
 
 
 class TestParentLost:
-    def test_a_deleted_parent_fails_the_job(
-        self, workshop: Workshop, parent: tuple[ModelId, Json]
-    ) -> None:
-        model_id, _ = parent
+    def test_a_deleted_parent_fails_the_job(self, workshop: Workshop, tmp_path: Path) -> None:
+        (tmp_path / "model.safetensors").write_bytes(b"weights")
+        model_id = add_model(workshop, tmp_path)
         add_job(workshop, first=1000, parent=model_id)
         with workshop.database.write() as session:
             row = session.get(ModelRow, model_id)
@@ -210,24 +236,13 @@ class TestParentLost:
         assert ParentGone.code == "parent-model-gone"
 
     def test_damaged_weights_are_never_learned_on_from(
-        self, workshop: Workshop, parent: tuple[ModelId, Json]
+        self, workshop: Workshop, tmp_path: Path
     ) -> None:
-        model_id, _ = parent
-        add_job(workshop, first=1000, parent=model_id)
+        (tmp_path / "model.safetensors").write_bytes(b"other weights")
+        add_job(workshop, first=1000, parent=add_model(workshop, tmp_path))
         job = workshop.claim()
-        outputs = {Stage.LABEL: label(job, {})}
         assert job.parent is not None
-        weights = job.artifacts.tree(job.parent.artifact)["model.safetensors"]
-        weights.write_bytes(weights.read_bytes()[:-1] + b"\1")
+        job.artifacts.tree(job.parent.artifact)["model.safetensors"].write_bytes(b"other")
+        outputs = {Stage.LABEL: label(job, {})}
         with pytest.raises(ModelDamaged):
             train(job, outputs)
-
-
-def test_the_row_is_found_by_its_job(workshop: Workshop, parent: tuple[ModelId, Json]) -> None:
-    """Assistants and later attempts see the parent that the row names."""
-    model_id, _ = parent
-    add_job(workshop, first=1000, parent=model_id)
-    job = workshop.claim()
-    assert workshop.row(JobId(job.row.id)).parent_model_id == model_id
-    assert job.parent is not None
-    assert job.parent.id == model_id
