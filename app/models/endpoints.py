@@ -58,8 +58,9 @@ def delete_model(
 ) -> None:
     """Delete a model, named by its id: a name or an alias may mean another one by then.
 
-    Refused while an alias other than `latest` points at it. `latest` falls back to the newest
-    version that is left; when none is, the name answers 410 until a job makes its next version.
+    Refused while an alias other than `latest` points at it, or an unfinished job starts from it.
+    Its kept texts go with it. `latest` falls back to the newest version that is left; when none
+    is, the name answers 410 until a job makes its next version.
     It cannot be undone. Predictions stop within a second, and the files leave the disk a day
     later.
     """

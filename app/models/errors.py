@@ -5,7 +5,8 @@ from core.errors import ServiceError
 
 class ResourceInUse(ServiceError):
     """Aliases point at this model: move or delete them first, so that nobody who calls by them
-    is left without an answer. Or a prediction job reads it: cancel that, or wait for its end."""
+    is left without an answer. Or unfinished jobs predict with it or start from it: cancel them,
+    or wait for their end."""
 
     status = 409
     code = "resource-in-use"

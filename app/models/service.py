@@ -10,6 +10,7 @@ from app.models.references import NAME, REFERENCE
 from app.models.schemas import ModelRead
 from app.pages import page_of
 from core.db.repositories.jobs import JobRepository
+from core.db.repositories.kept_texts import KeptTextRepository
 from core.db.repositories.model_aliases import ModelAliasRepository
 from core.db.repositories.models import LATEST, ModelRepository
 from core.db.tables import ModelRow
@@ -63,7 +64,8 @@ def list_models(
 def delete_model(
     session: Session, tenant: TenantId, reference: str, *, preconditions: Preconditions
 ) -> None:
-    """Delete a model that nothing needs; its name's `latest` falls back to the version before.
+    """Delete a model that nothing needs, and its kept texts; its name's `latest` falls back to
+    the version before.
 
     Raises:
         NotFound, Gone: as `find_model`.
@@ -76,13 +78,16 @@ def delete_model(
         message = f"A model is deleted by its id: {reference!r} is {row.id} now, and may move."
         raise ValidationFailed(message, errors=[ErrorItem("path:name", "id-required", message)])
     aliases = ModelAliasRepository(session)
-    # Held before asking who needs it: an alias that is being moved to it either is seen, or
-    # sees the deletion. What was found before may be deleted by now.
+    # Held before asking who needs it: an alias that is being moved to it, or a job that is to
+    # start from it, either is seen, or sees the deletion. What was found before may be deleted
+    # by now.
     aliases.hold(tenant, row.name)
-    session.refresh(row)
+    ModelRepository(session).hold(tenant, row.id)
     found = read_model(session, tenant, row.id)
     preconditions.check(found.model_dump_json().encode())
-    _refuse_if_needed(found, readers=JobRepository(session).reads_model(row.id))
+    jobs = JobRepository(session)
+    _refuse_if_needed(found, readers=jobs.reads_model(row.id), children=jobs.uses_model(row.id))
+    KeptTextRepository(session).switch_off(tenant, row.id)
     aliases.delete_model(row)
 
 
@@ -104,11 +109,14 @@ def tell_model(row: ModelRow, aliases: Sequence[str]) -> ModelRead:
     )
 
 
-def _refuse_if_needed(model: ModelRead, *, readers: Sequence[JobId]) -> None:
+def _refuse_if_needed(
+    model: ModelRead, *, readers: Sequence[JobId], children: Sequence[JobId]
+) -> None:
     """Raise ResourceInUse while somebody counts on this very model.
 
-    That is an alias which a person made, or a job that predicts a dataset with it. Other jobs
-    read no model; `from_job` takes over labels, and those go with the dataset.
+    That is an alias which a person made, an unfinished job that predicts a dataset with it, or
+    one whose student starts from it. Other jobs read no model; `from_job` takes over labels,
+    and those go with the dataset.
     """
     needed = [f"{model.name}@{alias}" for alias in model.aliases if alias != LATEST]
     if needed:
@@ -116,5 +124,10 @@ def _refuse_if_needed(model: ModelRead, *, readers: Sequence[JobId]) -> None:
     if readers:
         raise ResourceInUse(
             f"{', '.join(readers[:SHOWN_READERS])} predicts with {model.id}: cancel it, or wait "
+            "for its end."
+        )
+    if children:
+        raise ResourceInUse(
+            f"{', '.join(children[:SHOWN_READERS])} starts from {model.id}: cancel it, or wait "
             "for its end."
         )

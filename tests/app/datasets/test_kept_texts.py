@@ -11,7 +11,7 @@ from core.db.repositories.kept_texts import KeptReason, KeptTextRepository, Unsu
 from core.db.session import Database
 from core.ids import ModelId, TenantId, new_model_id
 from tests.app.datasets.test_create_dataset import texts_of
-from tests.app.models.test_models import delete, register
+from tests.app.models.parts import register
 from tests.factories import TENANT
 
 on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
@@ -110,7 +110,7 @@ class TestRefusals:
 
     def test_a_deleted_model_is_gone(self, client: TestClient, database: Database) -> None:
         model_id = keep(database, TEXTS)
-        delete(database, model_id)
+        assert client.delete(f"/models/{model_id}").status_code == 204
         assert make(client, model_id).status_code == 410
 
     @pytest.mark.parametrize(

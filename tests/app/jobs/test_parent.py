@@ -1,5 +1,7 @@
 """POST /jobs with `parent_model`: a student that goes on from a model."""
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -292,9 +294,34 @@ class TestUsesModel:
         client.post("/jobs", json=job_body(dataset_id))
         with database.read() as session:
             assert JobRepository(session).uses_model(parent) == [job["id"]]
+        answer = client.delete(f"/models/{parent}")
+        assert (answer.status_code, answer.json()["code"]) == (409, "resource-in-use")
+        assert job["id"] in answer.json()["detail"]
         finish_stages(database, JobId(job["id"]), {Stage.TRAIN: TRAIN_OUTPUT})
         with database.read() as session:
             assert JobRepository(session).uses_model(parent) == []
+        assert client.delete(f"/models/{parent}").status_code == 204
+
+    @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+    def test_no_job_starts_from_a_model_that_is_deleted_at_the_same_moment(
+        self, client: TestClient, dataset_id: DatasetId, database: Database
+    ) -> None:
+        for _ in range(10):
+            parent = add_model(database)
+            start = Barrier(2)
+
+            def delete_it(model_id: ModelId = parent, start: Barrier = start) -> int:
+                start.wait()
+                return client.delete(f"/models/{model_id}").status_code
+
+            def use_it(model_id: ModelId = parent, start: Barrier = start) -> int:
+                start.wait()
+                body = job_body(dataset_id, parent_model=model_id)
+                return client.post("/jobs", json=body).status_code
+
+            with ThreadPoolExecutor(2) as pool:
+                ends = [pool.submit(delete_it), pool.submit(use_it)]
+            assert [end.result() for end in ends] in ([204, 410], [409, 202])
 
 
 def test_a_model_tells_its_parent(client: TestClient, database: Database) -> None:

@@ -6,13 +6,15 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import select
 
 from app.predict import names
 from core.artifacts import ArtifactStore
 from core.db.repositories.kept_texts import KeptReason, KeptTextRepository, UnsureText
 from core.db.session import Database
+from core.db.tables import KeptTextRow
 from core.ids import ModelId, TenantId, new_job_id, new_model_id
-from tests.app.models.test_models import delete, register
+from tests.app.models.parts import register
 from tests.app.predict.tiny_model import register_model, write_tiny_model
 from tests.factories import TENANT
 
@@ -172,14 +174,16 @@ class TestWhoseTexts:
             ):
                 assert (answer.status_code, answer.json()["code"]) == (404, "not-found"), reference
 
-    @on_sqlite
     def test_of_a_deleted_model_nothing_is_kept(
         self, client: TestClient, database: Database
     ) -> None:
         model_id = register(database)
-        delete(database, model_id)
         path = f"/models/{model_id}/kept_texts"
+        client.put(path, json={"below": 0.6})
+        fill(database, model_id, 3)
+        assert client.delete(f"/models/{model_id}").status_code == 204
         answers = (client.get(path), client.delete(path), client.put(path, json={"below": 0.6}))
         assert [answer.status_code for answer in answers] == [410, 410, 410]
         with database.read() as session:
             assert KeptTextRepository(session).keeping(TENANT, model_id) is None
+            assert session.scalars(select(KeptTextRow)).all() == []
