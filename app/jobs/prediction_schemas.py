@@ -10,13 +10,13 @@ from app.jobs.schemas import (
     EXAMPLE_JOB,
     EXAMPLE_MODEL,
     EXAMPLE_TIME,
-    MODEL_REFERENCE,
     DatasetIdField,
     Metadata,
     ModelNameField,
     Priority,
     Told,
 )
+from core.ids import MODEL_REFERENCE
 from core.lifecycle import JobState
 from llkd.specs import AnswerSpec
 

@@ -24,7 +24,6 @@ DATASET_ID = r"^ds_[0-9A-HJKMNP-TV-Z]{26}$"
 JOB_ID = r"^job_[0-9A-HJKMNP-TV-Z]{26}$"
 _WORD = "[a-z0-9][a-z0-9._-]{0,63}"
 MODEL_NAME = rf"^{_WORD}$"
-MODEL_REFERENCE = rf"^({_WORD}(@{_WORD})?|model_[0-9A-HJKMNP-TV-Z]{{26}})$"
 METADATA_KEY = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 MAX_METADATA = 16
 
