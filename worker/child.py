@@ -14,10 +14,10 @@ from pathlib import Path
 import structlog
 from sqlalchemy.engine import make_url
 
+from core.calling.breaker import Park
 from core.db.repositories.engine import GhostWorker
 from core.logging import configure_logging
 from llkd.errors import LlkdError
-from worker.calling.breaker import Park
 from worker.problems import method_failed, teacher_silent
 from worker.protocol import (
     EXIT_CRASHED,

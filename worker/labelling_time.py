@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Self
 
+from core.calling.breaker import Park
 from core.db.tables import JobRow
-from worker.calling.breaker import Park
 
 # Learning, measuring and exporting take most of a usual job, but a job that runs into its wall
 # time is one whose teacher is slow.

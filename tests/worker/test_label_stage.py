@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from core.calling.breaker import Park
 from core.dataset_files import ROWS_SCHEMA
 from core.db.base import EPOCH, db_now
 from core.db.session import Database
@@ -19,7 +20,6 @@ from llkd.types import AnswerStatus, Question, TeacherAnswer
 from tests.worker.corpus import add_dataset, add_distillation, make_rows, make_spec
 from tests.worker.workshop import Workshop
 from worker.asking import opening
-from worker.calling.breaker import Park
 from worker.faults import InjectedFault
 from worker.job import Job
 from worker.protocol import Json

@@ -8,6 +8,9 @@ from typing import Self
 import structlog
 from pydantic import SecretStr
 
+from core.calling.breaker import UNAVAILABLE_S, Park
+from core.calling.caller import PacedCaller
+from core.calling.policy import CallPolicy
 from core.egress.allow_list import AllowList
 from core.egress.client import Caller
 from core.egress.urls import Endpoint, parse_base_url
@@ -20,9 +23,6 @@ from llkd.teachers.chat.task import ChatTask
 from llkd.teachers.chat.teacher import RE_ASKS, ChatTeacher
 from llkd.types import Json, Question, TeacherAnswer
 from worker.asking.wire import Wire
-from worker.calling.breaker import UNAVAILABLE_S, Park
-from worker.calling.caller import PacedCaller
-from worker.calling.policy import CallPolicy
 
 log = structlog.get_logger(__name__)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
+from core.calling.breaker import Park
 from core.db.repositories.engine import GhostWorker
 from core.lifecycle import StopReason
 from llkd.types import Question, TeacherAnswer
@@ -15,7 +16,6 @@ from worker.asking.failures import FailureLog
 from worker.asking.purse import Payment, Purse
 from worker.asking.remote_teacher import RemoteTeacher
 from worker.asking.store import AnswerStore
-from worker.calling.breaker import Park
 from worker.labelling_time import LabellingTime
 from worker.tally import Tally
 

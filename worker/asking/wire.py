@@ -4,11 +4,11 @@ from functools import partial
 
 from pydantic import SecretStr
 
+from core.calling.caller import PacedCaller
+from core.calling.outcomes import Answered, Unanswered, WhyNot
+from core.calling.replies import JsonObject
 from core.logging import REDACTED
 from llkd.teachers.chat.calling import TOKENIZE, Called, Failure
-from worker.calling.caller import PacedCaller
-from worker.calling.outcomes import Answered, Unanswered, WhyNot
-from worker.calling.replies import JsonObject
 
 
 class Wire:

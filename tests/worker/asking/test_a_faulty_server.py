@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy.engine import make_url
 from structlog.testing import capture_logs
 
+from core.calling.breaker import Park
 from core.db.session import Database
 from core.db.tables import TeacherAnswerRow
 from core.egress.network import SystemNetwork
@@ -41,7 +42,6 @@ from tests.fault_server import (
 from tests.worker.corpus import add_dataset, add_distillation, make_rows, make_spec
 from tests.worker.workshop import Workshop
 from worker.asking.opening import TeacherNotAllowed
-from worker.calling.breaker import Park
 from worker.job import Job
 from worker.stages.label import label
 

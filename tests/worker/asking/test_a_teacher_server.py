@@ -8,6 +8,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse
 
+from core.calling.breaker import Park
 from core.db.session import Database
 from core.db.tables import TeacherAnswerRow
 from core.label_files import iter_labels
@@ -16,7 +17,6 @@ from tests.chat_server import MODEL, TRANSFORMERS_SERVE, Offers, make_app, make_
 from tests.worker.corpus import add_dataset, add_distillation, make_rows, make_spec
 from tests.worker.workshop import Workshop
 from worker.asking.opening import PROBED, TeacherNotAllowed
-from worker.calling.breaker import Park
 from worker.job import Job
 from worker.protocol import Advanced
 from worker.stages.label import label

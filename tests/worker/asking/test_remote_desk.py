@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from core.calling.breaker import Park
+from core.calling.outcomes import Effort
 from core.db.repositories.answers import AnswerRepository
 from core.db.repositories.engine import GhostWorker
 from core.db.session import Database
@@ -23,8 +25,6 @@ from worker.asking.desk import Asked
 from worker.asking.purse import Purse
 from worker.asking.remote_desk import RemoteDesk
 from worker.asking.store import AnswerStore
-from worker.calling.breaker import Park
-from worker.calling.outcomes import Effort
 from worker.labelling_time import LabellingTime
 
 MOST = 40

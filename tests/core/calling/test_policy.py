@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from worker.calling.policy import CallPolicy
+from core.calling.policy import CallPolicy
 
 
 class TestAPolicy:

@@ -2,13 +2,13 @@
 
 import pytest
 
-from tests.worker.calling.scripted_server import (
+from core.calling.failures import Failure, FailureKind
+from core.calling.replies import read_reply
+from tests.core.calling.scripted_server import (
     WALL,
     ScriptedReply,
     error,
 )
-from worker.calling.failures import Failure, FailureKind
-from worker.calling.replies import read_reply
 
 
 def failure(reply: ScriptedReply) -> Failure:

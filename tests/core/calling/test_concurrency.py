@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from tests.worker.calling.virtual_time import now, run
-from worker.calling.concurrency import FIRST_LIMIT, AdaptiveLimit
+from core.calling.concurrency import FIRST_LIMIT, AdaptiveLimit
+from tests.core.calling.virtual_time import now, run
 
 
 async def window(limit: AdaptiveLimit, *, calls: int | None = None) -> None:

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from tests.worker.calling.virtual_time import now, run
-from worker.calling.rests import Rests
+from core.calling.rests import Rests
+from tests.core.calling.virtual_time import now, run
 
 
 class Over(Exception):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from worker.calling.failures import Failure
+from core.calling.failures import Failure
 
 # As many as the failures in a row that park a job: a server that dies after a good spell
 # parks it before a request is given up for want of retries.

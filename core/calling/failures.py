@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from worker.calling.transport import CallFailed
+from core.calling.transport import CallFailed
 
 
 class FailureKind(StrEnum):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from worker.calling.breaker import AUTH_S, MOST_PARKED_S, QUOTA_S, UNAVAILABLE_S, Breaker, Park
-from worker.calling.failures import Failure, FailureKind
+from core.calling.breaker import AUTH_S, MOST_PARKED_S, QUOTA_S, UNAVAILABLE_S, Breaker, Park
+from core.calling.failures import Failure, FailureKind
 
 BUSY = Failure(FailureKind.SERVER, 503)
 

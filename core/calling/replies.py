@@ -7,9 +7,9 @@ from typing import Any
 
 import orjson
 
-from worker.calling.failures import Failure, FailureKind
-from worker.calling.headers import asked_wait_s
-from worker.calling.transport import Reply
+from core.calling.failures import Failure, FailureKind
+from core.calling.headers import asked_wait_s
+from core.calling.transport import Reply
 
 JsonObject = dict[str, Any]
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.worker.calling.scripted_server import TransportFailed
-from worker.calling.failures import failure_of
+from core.calling.failures import failure_of
+from tests.core.calling.scripted_server import TransportFailed
 
 
 class TestATransportsFailure:

@@ -1,11 +1,11 @@
-"""How the calls of a job go, for its progress and its log."""
+"""How the calls to one server go, for a log."""
 
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from worker.calling.failures import Failure
-from worker.calling.outcomes import Answered, Called
+from core.calling.failures import Failure
+from core.calling.outcomes import Answered, Called
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,10 @@
-"""When a job stops asking its teacher for a while: nobody answers, or no call can succeed."""
+"""When a teacher is left alone for a while: nobody answers, or no call can succeed."""
 
 from dataclasses import dataclass, field
 from typing import Literal
 
-from worker.calling.failures import Failure, FailureKind
-from worker.calling.outcomes import Effort
+from core.calling.failures import Failure, FailureKind
+from core.calling.outcomes import Effort
 
 ParkCode = Literal["teacher-unavailable", "teacher-auth", "teacher-quota"]
 Reason = tuple[ParkCode, str, float]  # code, detail, seconds to stay away
@@ -18,12 +18,12 @@ MOST_PARKED_S = 86_400.0
 
 
 class Park(Exception):
-    """The job is to be put back into its queue; what was answered until now stays.
+    """The teacher is to be left alone: a job goes back into its queue, and keeps its answers.
 
     Attributes:
         code: what is wrong, for programs.
         detail: for a person; made of our own words and figures, never of the server's.
-        after_s: seconds after which the job may try again.
+        after_s: seconds after which it may be asked again.
         effort: what this call had cost before.
     """
 
@@ -44,7 +44,7 @@ class Breaker:
         quiet_s: seconds without a success. They begin with the last one, or later, with the
             start of the first attempt that failed since: a time in which nobody asked
             is no outage.
-        longest_wait_s: what a server may ask for without parking the job.
+        longest_wait_s: what a server may ask for without being left alone.
     """
 
     most_failures: int
@@ -60,10 +60,10 @@ class Breaker:
         return self._parked is not None
 
     def check(self) -> None:
-        """Pass, unless the job is parked.
+        """Pass, unless it has parked.
 
         Raises:
-            Park: it is.
+            Park: it has.
         """
         if self._parked is not None:
             code, detail, after_s = self._parked

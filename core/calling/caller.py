@@ -1,31 +1,32 @@
-"""Makes the calls of one job to one server: paced, tried again, and given up in time."""
+"""Makes the calls of one asker to one server: paced, tried again, and given up in time."""
 
 import asyncio
 import random as random_numbers
 import time
 from collections.abc import Callable
 
-from worker.calling.breaker import Breaker, Park
-from worker.calling.concurrency import AdaptiveLimit
-from worker.calling.failures import Failure, FailureKind, failure_of
-from worker.calling.figures import CallFigures, CallTally
-from worker.calling.limits import RateLimits
-from worker.calling.outcomes import Answered, Called, Effort, Unanswered, WhyNot, why_of_request
-from worker.calling.policy import CallPolicy
-from worker.calling.replies import JsonObject, read_reply
-from worker.calling.rests import Rests, Sleep
-from worker.calling.retries import Retries
-from worker.calling.transport import Post
+from core.calling.breaker import Breaker, Park
+from core.calling.concurrency import AdaptiveLimit
+from core.calling.failures import Failure, FailureKind, failure_of
+from core.calling.figures import CallFigures, CallTally
+from core.calling.limits import RateLimits
+from core.calling.outcomes import Answered, Called, Effort, Unanswered, WhyNot, why_of_request
+from core.calling.policy import CallPolicy
+from core.calling.replies import JsonObject, read_reply
+from core.calling.rests import Rests, Sleep
+from core.calling.retries import Retries
+from core.calling.transport import Post
 
 # Kinds whose wait concerns everyone: the server spoke of itself, not of one request.
 _OF_THE_SERVER = frozenset({FailureKind.RATE_LIMITED, FailureKind.SERVER, FailureKind.TIMEOUT})
 
 
 class PacedCaller:
-    """Calls a server as fast as it bears. Lives on one event loop; one attempt at a job.
+    """Calls a server as fast as it bears. Lives on one event loop; of one attempt at a
+    job, or of one connection of the API.
 
     A call first waits for a slot and then, holding it, for the rate, both in the order of
-    asking. Between two attempts it holds nothing. Once the job is parked nothing is posted
+    asking. Between two attempts it holds nothing. Once the breaker parks nothing is posted
     any more: whoever waits gets `Park` at once, whoever is in flight ends, and an answer
     that still comes is given out.
 
@@ -78,7 +79,7 @@ class PacedCaller:
             tokens: of prompt and answer, estimated; 0 or more.
 
         Raises:
-            Park: the job is to stop asking for a while. A defect of the transport, which
+            Park: nobody is to ask for a while. A defect of the transport, which
                 raises what is no failed call, passes through too; nothing else does.
         """
         self._breaker.check()

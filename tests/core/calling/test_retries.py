@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.calling.failures import Failure, FailureKind
-from worker.calling.retries import ALLOWANCE, MOST_WAIT_S, Retries
+from core.calling.failures import Failure, FailureKind
+from core.calling.retries import ALLOWANCE, MOST_WAIT_S, Retries
 
 BUSY = Failure(FailureKind.SERVER, 503)
 

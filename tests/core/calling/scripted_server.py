@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.worker.calling.virtual_time import now
-from worker.calling.caller import PacedCaller
-from worker.calling.policy import CallPolicy
+from core.calling.caller import PacedCaller
+from core.calling.policy import CallPolicy
+from tests.core.calling.virtual_time import now
 
 # 2026-11-23 11:00:00 UTC.
 WALL = 1795431600.0

@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.worker.calling.scripted_server import (
+from core.calling.breaker import Park
+from core.calling.caller import PacedCaller
+from core.calling.failures import FailureKind
+from core.calling.figures import CallFigures
+from core.calling.outcomes import Answered, Called, Unanswered, WhyNot
+from core.calling.policy import CallPolicy
+from core.calling.retries import ALLOWANCE
+from tests.core.calling.scripted_server import (
     ScriptedReply,
     Server,
     Step,
@@ -16,14 +23,7 @@ from tests.worker.calling.scripted_server import (
     caller_of,
     error,
 )
-from tests.worker.calling.virtual_time import now, run
-from worker.calling.breaker import Park
-from worker.calling.caller import PacedCaller
-from worker.calling.failures import FailureKind
-from worker.calling.figures import CallFigures
-from worker.calling.outcomes import Answered, Called, Unanswered, WhyNot
-from worker.calling.policy import CallPolicy
-from worker.calling.retries import ALLOWANCE
+from tests.core.calling.virtual_time import now, run
 
 HTML = ScriptedReply(body=b"<html>Sign in</html>")
 NAN = error(500, {"message": "Out of range float values are not JSON compliant"})

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
-from worker.calling.headers import told_limit, told_rest
+from core.calling.headers import told_limit, told_rest
 
 Rest = Callable[[float], Awaitable[None]]
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from worker.calling.failures import Failure, FailureKind
-from worker.calling.replies import JsonObject
+from core.calling.failures import Failure, FailureKind
+from core.calling.replies import JsonObject
 
 
 @dataclass(frozen=True, slots=True)

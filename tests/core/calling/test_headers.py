@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.worker.calling.scripted_server import WALL
-from worker.calling.headers import asked_wait_s, told_limit, told_rest
+from core.calling.headers import asked_wait_s, told_limit, told_rest
+from tests.core.calling.scripted_server import WALL
 
 AT_ELEVEN = "Mon, 23 Nov 2026 11:00:00 GMT"
 A_MINUTE_LATER = "Mon, 23 Nov 2026 11:01:00 GMT"

@@ -1,4 +1,4 @@
-"""How hard a teacher's server may be asked, and how long a job puts up with its failures."""
+"""How hard a teacher's server may be asked, and how long its failures are put up with."""
 
 from dataclasses import dataclass
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.worker.calling.virtual_time import now, run
-from worker.calling.limits import BURST_S, Bucket, RateLimits
+from core.calling.limits import BURST_S, Bucket, RateLimits
+from tests.core.calling.virtual_time import now, run
 
 
 def limits(*, requests: int | None = None, tokens: int | None = None) -> RateLimits:
