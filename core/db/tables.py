@@ -271,6 +271,27 @@ class ModelRow(Row):
     deleted_at: Mapped[datetime | None]
 
 
+class ModelDeferralRow(Row):
+    """What a model's teacher may be asked at prediction, and what that has cost."""
+
+    __tablename__ = "model_deferrals"
+
+    model_id: Mapped[ModelId] = mapped_column(ForeignKey("models.id"), primary_key=True)
+    tenant_id: Mapped[TenantId]
+    cap_micros: Mapped[int | None] = mapped_column(BigInteger)  # millionths of a US dollar
+    cap_calls: Mapped[int | None] = mapped_column(BigInteger)
+    spent_micros: Mapped[int] = mapped_column(BigInteger, default=0)
+    held_micros: Mapped[int] = mapped_column(BigInteger, default=0)
+    spent_calls: Mapped[int] = mapped_column(BigInteger, default=0)
+    held_calls: Mapped[int] = mapped_column(BigInteger, default=0)
+    # The fence: whoever settles names it, and it is another one once what was held is spent.
+    held_under: Mapped[str]
+    # When whoever holds something must be gone; None before the first hold.
+    held_until: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(default=db_now())
+    updated_at: Mapped[datetime] = mapped_column(default=db_now())
+
+
 class ModelAliasRow(Row):
     """A movable name of a model: `tickets@latest`."""
 

@@ -32,9 +32,11 @@ class AnswerRepository:
         self.session = session
 
     def find(
-        self, tenant_id: TenantId, keys: Sequence[str], *, job_id: JobId
+        self, tenant_id: TenantId, keys: Sequence[str], *, job_id: JobId | None
     ) -> Mapping[str, TeacherAnswerRow]:
         """The answers there are for this job, by key; keys without one are left out.
+
+        None is for whoever asks outside of a job, and finds what a new job would.
 
         An answer is good for ever. A text that a job met as refused, or answered with no
         label, stays so for that job, and for others for a day; the server's own trouble for
