@@ -1,29 +1,17 @@
 """What a job may cost: money, calls and time."""
 
-from typing import Annotated
+from pydantic import Field
 
-from pydantic import AfterValidator, Field
-from pydantic_core import PydanticCustomError
-
+from app.teacher_budgets import MaxTeacherCalls, MaxUsd
 from llkd.specs import Spec
-
-MICROS = 1_000_000
-
-
-def _positive_money(value: float | None) -> float | None:
-    if value is not None and value * MICROS < 1:
-        raise PydanticCustomError("budget-required", "a budget has to be more than nothing")
-    return value
 
 
 class BudgetSpec(Spec):
     """What the job may cost."""
 
-    max_usd: Annotated[
-        float | None, Field(le=1_000_000, allow_inf_nan=False), AfterValidator(_positive_money)
-    ] = Field(default=None, description="Money for teacher calls.", examples=[5.0])
-    max_teacher_calls: int | None = Field(
-        default=None, ge=1, le=2**53, description="Texts put to the teacher.", examples=[20000]
+    max_usd: MaxUsd = Field(default=None, description="Money for teacher calls.", examples=[5.0])
+    max_teacher_calls: MaxTeacherCalls = Field(
+        default=None, description="Texts put to the teacher.", examples=[20000]
     )
     max_wall_seconds: int = Field(
         default=86_400,

@@ -108,21 +108,3 @@ class DuplicateLabel(ValidationFailed):
 
     code = "duplicate-label"
     title = "Two labels cannot be told apart"
-
-
-class BudgetRequired(ValidationFailed):
-    """A budget has to be more than nothing; a paid teacher cannot be asked without one."""
-
-    code = "budget-required"
-    title = "A budget is required"
-
-
-class PriceUnknown(ValidationFailed):
-    """A budget in dollars needs a teacher whose tokens have a price.
-
-    It is the job's or the stored teacher's `prices`, else the operator's price table's; only
-    servers of the operator's own network cost nothing unless somebody says so.
-    """
-
-    code = "price-unknown"
-    title = "The teacher's price is not known"

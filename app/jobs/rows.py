@@ -2,9 +2,9 @@
 
 from sqlalchemy.orm import Session
 
-from app.jobs.budget import MICROS
 from app.jobs.errors import TooManyJobs
 from app.jobs.schemas import JobCreate
+from app.teacher_budgets import MICROS
 from core.config import Settings
 from core.db.repositories.jobs import JobRepository
 from core.db.session import after_commit

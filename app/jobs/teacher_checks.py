@@ -6,8 +6,8 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.jobs.budget import BudgetSpec
-from app.jobs.errors import BudgetRequired, PriceUnknown
 from app.jobs.schemas import JobCreate
+from app.teacher_budgets import check_caps
 from app.teacher_urls import allowed_endpoint
 from core.db.repositories.teachers import TeacherRepository
 from core.db.tables import TeacherRow
@@ -91,21 +91,9 @@ def check_budget(teacher: Teacher, budget: BudgetSpec) -> None:
         BudgetRequired: answers cost something, or may, and nothing limits them.
     """
     priced = [each.prices for each in _remote(teacher)]
-    if None in priced and budget.max_usd is not None:
-        message = (
-            "Nobody has told what this teacher's tokens cost, so that no budget in dollars can be "
-            "kept: give `prices`, or `max_teacher_calls` without `max_usd`."
-        )
-        raise PriceUnknown(message, errors=[_at("/budget/max_usd", PriceUnknown.code, message)])
-    if None in priced and budget.max_teacher_calls is None:
-        message = "This teacher's answers may cost money: `max_teacher_calls` is required."
-        raise BudgetRequired(
-            message, errors=[_at("/budget/max_teacher_calls", BudgetRequired.code, message)]
-        )
-    is_limited = budget.max_usd is not None or budget.max_teacher_calls is not None
-    if any(map(_costs, priced)) and not is_limited:
-        message = "This teacher's answers cost money: `max_usd` or `max_teacher_calls` is required."
-        raise BudgetRequired(message, errors=[_at("/budget", BudgetRequired.code, message)])
+    check_caps(
+        priced, max_usd=budget.max_usd, max_teacher_calls=budget.max_teacher_calls, at="/budget"
+    )
 
 
 def _complete(
@@ -168,12 +156,6 @@ def _check_address(
         return
     message = f"The teacher {row.id} is at {row.base_url}; its key is sent nowhere else."
     raise ValidationFailed(message, errors=[_at(pointer, "teacher-connection", message)])
-
-
-def _costs(prices: TokenPrices | None) -> bool:
-    return prices is not None and (
-        prices.input_usd_per_million > 0 or prices.output_usd_per_million > 0
-    )
 
 
 def _members(teacher: EnsembleTeacher) -> Iterator[tuple[str, SingleTeacher]]:

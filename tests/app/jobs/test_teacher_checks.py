@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from app.jobs.budget import BudgetSpec
-from app.jobs.errors import BudgetRequired, PriceUnknown
 from app.jobs.teacher_checks import check_budget, complete_teacher, hold_teachers
+from app.teacher_budgets import BudgetRequired, PriceUnknown
 from core.db.repositories.teachers import TeacherRepository
 from core.db.session import Database
 from core.egress.allow_list import AllowList
