@@ -21,6 +21,8 @@ from app.models.alias_endpoints import router as aliases
 from app.models.endpoints import router as models
 from app.models.kept_text_endpoints import router as kept_texts
 from app.negotiation import require_acceptable
+from app.predict.deferral.deferral import Deferral
+from app.predict.deferral.endpoints import router as deferrals
 from app.predict.endpoints import router as predict
 from app.predict.kept_texts import make_keeper
 from app.predict.registry import ModelRegistry
@@ -72,6 +74,7 @@ def create_app(settings: Settings) -> FastAPI:
         aliases,
         kept_texts,
         predict,
+        deferrals,
         teachers,
     ):
         protected.include_router(router)
@@ -93,7 +96,15 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.vault = open_vault(settings.secret_keys, data_dir=settings.data_dir)
     app.state.prices = read_prices(settings.prices_file)
     app.state.teacher_tests = ProbePlaces()
+    app.state.deferral = Deferral(
+        app.state.database,
+        allow_list=app.state.allow_list,
+        vault=app.state.vault,
+        seconds=settings.deferral_seconds,
+    )
     yield
+    # While there is a database to settle with.
+    await app.state.deferral.close()
     app.state.predict_engine.close()
     app.state.text_keeper.close()
     app.state.registry.close()

@@ -61,6 +61,9 @@ class Settings(BaseSettings):
     predict_threads: int = Field(default=0, ge=0, description="0: one per core")
     predict_queue: int = Field(default=256, ge=1)
 
+    # What a request waits for teachers at the most, before the students' answers are given.
+    deferral_seconds: float = Field(default=10.0, ge=1, le=200)
+
     devices: str = "auto"
     torch_threads: int = Field(default=0, ge=0, description="0: cores shared by the slots")
     poll_seconds: float = Field(default=1.0, gt=0)

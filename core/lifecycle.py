@@ -111,6 +111,16 @@ class EventType(StrEnum):
     JOB_CANCELLED = "job.cancelled"
 
 
+# Where a job's progress keeps what each of its teachers' servers turned out to offer, by
+# `server_name`: whoever asks for the same job later asks in the same way.
+PROBED = "probed"
+
+
+def server_name(base_url: str | None, model: str | None) -> str:
+    """What a server and its model go by in a job's progress."""
+    return f"{base_url} {model}"
+
+
 # How often a job may lose its worker without progress before it is poison.
 MAX_CRASHES = 3
 # How long a job waits for its teacher, from the first time it was parked since an answer came.

@@ -45,11 +45,13 @@ class Breaker:
             start of the first attempt that failed since: a time in which nobody asked
             is no outage.
         longest_wait_s: what a server may ask for without being left alone.
+        stay_away_s: how long a server that does not answer is left alone at the least.
     """
 
     most_failures: int
     quiet_s: float
     longest_wait_s: float
+    stay_away_s: float = UNAVAILABLE_S
     _failures: int = field(default=0, init=False)
     _succeeded_at: float = field(default=float("-inf"), init=False)
     _failing_since: float | None = field(default=None, init=False)
@@ -97,7 +99,7 @@ class Breaker:
             told = f"No attempt succeeded for {failing_s:.0f} s; {last}."
         else:
             return None
-        return "teacher-unavailable", told, max(UNAVAILABLE_S, asked_s)
+        return "teacher-unavailable", told, max(self.stay_away_s, asked_s)
 
 
 def _of_no_use(failure: Failure, *, asked_s: float) -> Reason | None:

@@ -58,6 +58,7 @@ class PacedCaller:
             most_failures=policy.park_after_failures,
             quiet_s=policy.park_after_quiet_s,
             longest_wait_s=policy.longest_wait_s,
+            stay_away_s=policy.stay_away_s,
         )
         self._rests = Rests(sleep, check=self._breaker.check)
         self._rates = RateLimits(

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from core.calling.breaker import UNAVAILABLE_S
+
 
 @dataclass(frozen=True)
 class CallPolicy:
@@ -17,7 +19,8 @@ class CallPolicy:
         park_after_failures: attempts failed in a row, of whatever requests.
         park_after_quiet_s: seconds in which attempts failed and none succeeded. Not below
             `timeout_s`: an attempt that takes its whole time must not look like an outage.
-        longest_wait_s: a server that asks for more than this parks the job.
+        longest_wait_s: a server that asks for more than this is left alone for so long.
+        stay_away_s: how long a server that does not answer is left alone, if it asks for no more.
 
     Raises:
         ValueError: a figure is outside its range.
@@ -32,6 +35,7 @@ class CallPolicy:
     park_after_failures: int = 20
     park_after_quiet_s: float = 300.0
     longest_wait_s: float = 600.0
+    stay_away_s: float = UNAVAILABLE_S
 
     def __post_init__(self) -> None:
         _check_range("concurrency", self.concurrency, 1, 512)
@@ -43,6 +47,7 @@ class CallPolicy:
         _check_range("park_after_failures", self.park_after_failures, 1, 1000)
         _check_range("park_after_quiet_s", self.park_after_quiet_s, self.timeout_s, 3600)
         _check_range("longest_wait_s", self.longest_wait_s, 0, 3600)
+        _check_range("stay_away_s", self.stay_away_s, 1, 3600)
 
 
 def _check_range(name: str, value: float | None, least: float, most: float) -> None:

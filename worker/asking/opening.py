@@ -6,7 +6,7 @@ from pydantic import SecretStr
 
 from core.egress.allow_list import AllowList
 from core.errors import ServiceError
-from core.lifecycle import StopReason
+from core.lifecycle import PROBED, StopReason, server_name
 from llkd.base_models import ModelSource
 from llkd.errors import LlkdError
 from llkd.specs import (
@@ -29,9 +29,6 @@ from worker.asking.store import AnswerStore
 from worker.enough import too_few_labels
 from worker.job import Job
 from worker.protocol import Json
-
-# Where the job's progress keeps what its servers turned out to offer.
-PROBED = "probed"
 
 
 class TeacherNotAllowed(LlkdError):
@@ -114,7 +111,7 @@ def _remote_desk(
     """
     task = ChatTask(job.spec.labels, job.spec.instruction, spec.examples_per_label, turn)
     key = job.assignment.teacher_keys.get(spec.teacher_id or "")
-    name = f"{spec.base_url} {spec.model}"
+    name = server_name(spec.base_url, spec.model)
     if name not in known and job.labelling_time.is_over:
         # Whoever was never probed was never asked, and is not to be any more.
         raise too_few_labels(StopReason.TIME, labelled=0)

@@ -107,6 +107,11 @@ class TestALongWait:
         park = parked(broken)
         assert (park.code, park.after_s) == ("teacher-unavailable", 600.5)
 
+    def test_a_server_that_is_silent_is_left_alone_for_as_long_as_was_said(self) -> None:
+        broken = Breaker(most_failures=1, quiet_s=300.0, longest_wait_s=600.0, stay_away_s=30.0)
+        broken.fail(Failure(FailureKind.CONNECT), began_at=0, now=0)
+        assert parked(broken).after_s == 30.0
+
     def test_never_parks_for_more_than_a_day(self) -> None:
         broken = breaker()
         broken.fail(Failure(FailureKind.SERVER, 503, wait_s=999_999_999), began_at=0, now=0)

@@ -20,6 +20,7 @@ class TestAPolicy:
             {"timeout_s": 300.0},
             {"timeout_s": 600.0, "park_after_quiet_s": 600.0},
             {"longest_wait_s": 0.0},
+            {"stay_away_s": 1.0},
         ],
     )
     def test_within_its_ranges_is_made(self, figures: dict[str, Any]) -> None:
@@ -32,6 +33,7 @@ class TestAPolicy:
             ("concurrency", 513),
             ("requests_per_minute", 0),
             ("tokens_per_minute", -1),
+            ("stay_away_s", 0.5),
             ("timeout_s", 0.5),
             ("timeout_s", math.nan),
             ("timeout_s", math.inf),

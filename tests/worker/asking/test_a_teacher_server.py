@@ -12,11 +12,12 @@ from core.calling.breaker import Park
 from core.db.session import Database
 from core.db.tables import TeacherAnswerRow
 from core.label_files import iter_labels
+from core.lifecycle import PROBED
 from llkd.teachers.chat.errors import RungUnavailable
 from tests.chat_server import MODEL, TRANSFORMERS_SERVE, Offers, make_app, make_model, running
 from tests.worker.corpus import add_dataset, add_distillation, make_rows, make_spec
 from tests.worker.workshop import Workshop
-from worker.asking.opening import PROBED, TeacherNotAllowed
+from worker.asking.opening import TeacherNotAllowed
 from worker.job import Job
 from worker.protocol import Advanced
 from worker.stages.label import label
