@@ -8,6 +8,7 @@ import structlog
 from pydantic import SecretStr
 
 from app.predict.deferral.posts import Posts, count_posts, counted
+from app.predict.deferral.purse import Purse
 from app.predict.deferral.sources import Source
 from app.predict.deferral.wire import Wire
 from core.calling.breaker import Park
@@ -57,8 +58,7 @@ class Line:
         self.source = source
         # Calls in flight at the most; what waits here is not held from the budget yet.
         self.slots = asyncio.Semaphore(spec.concurrency)
-        # On the loop's clock: until when no call has to be tried, since a cap left no room.
-        self.broke_until = 0.0
+        self.purse = Purse()
         self._timeout_s = min(spec.timeout_seconds, PATIENCE * deferral_s)
         self.longest_s = self._timeout_s + deferral_s
         key = _opened(source, vault)

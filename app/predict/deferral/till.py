@@ -1,6 +1,5 @@
 """What one text's call costs: held before it is made, settled with what came of it."""
 
-import asyncio
 from functools import partial
 
 import structlog
@@ -15,9 +14,6 @@ from llkd.types import AnswerStatus, TeacherAnswer
 
 log = structlog.get_logger(__name__)
 
-# How long a cap that left no room is believed to leave none: a thousand texts must not ask
-# the database a thousand times.
-BROKE_S = 1.0
 # Between the last moment at which a call ends and its settlement, however slow the database.
 SETTLE_S = 60.0
 
@@ -31,20 +27,13 @@ class Till:
 
     async def hold(self, line: Line, flight: Flight) -> Hold | None:
         """Hold the most that this text can cost; None when a cap leaves no room."""
-        now = asyncio.get_running_loop().time
-        if now() < line.broke_until:
-            return None
-        hold = await self._clerks.run(
-            partial(
-                self._ledger.hold,
-                line.source,
-                micros=line.most_micros(flight.question),
-                seconds=line.longest_s + SETTLE_S,
-            )
+        hold = partial(
+            self._ledger.hold,
+            line.source,
+            micros=line.most_micros(flight.question),
+            seconds=line.longest_s + SETTLE_S,
         )
-        if hold is None:
-            line.broke_until = now() + BROKE_S
-        return hold
+        return await line.purse.take(partial(self._clerks.run, hold))
 
     async def settle(
         self, line: Line, flight: Flight, hold: Hold, answer: TeacherAnswer | None
@@ -63,6 +52,8 @@ class Till:
         except DATABASE_FAULTS as error:
             # It stays held, and counts as spent; the answer is good for those who wait.
             log.warning("deferral_not_settled", error=type(error).__name__)
+        finally:
+            line.purse.paid()
 
 
 def _may_cost(line: Line, flight: Flight, answer: TeacherAnswer | None) -> int:
