@@ -1,7 +1,9 @@
 """Few teachers are on the line, and a server that failed is asked again after a rest."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from app.predict.deferral.ledger import Ledger
@@ -182,12 +184,10 @@ class TestPosts:
                 raise CallFailed(kind, "no")
 
             for status in (200, 400, 429, 503):
-                await counted(lambda status=status: replies(status))
+                await counted(partial(replies, status))
             for kind in ("dns", "connect", "tls", "forbidden", "reset", "timeout"):
-                try:
-                    await counted(lambda kind=kind: fails(kind))
-                except CallFailed:
-                    continue
+                with suppress(CallFailed):
+                    await counted(partial(fails, kind))
             return posts.maybe_billed
 
         # The 200, the reset and the timeout.

@@ -1,6 +1,7 @@
 """PUT, GET and DELETE /models/{name}/deferral."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,6 @@ from pydantic import SecretStr
 
 from app.main import create_app
 from core.config import Settings
-from core.db.base import db_now
 from core.db.repositories.deferrals import DeferralRepository
 from core.db.session import Database
 from core.db.tables import ModelRow
@@ -120,7 +120,7 @@ class TestPut:
         code: str,
         pointer: str,
     ) -> None:
-        given = {} if prices == "known" else {"prices": None}
+        given: Json = {} if prices == "known" else {"prices": None}
         answer = put(client, add_model(database, URL, **given), **body)
         assert (answer.status_code, answer.json()["code"]) == (422, code)
         assert [item["pointer"] for item in answer.json()["errors"]] == [pointer]
@@ -201,7 +201,7 @@ class TestNames:
     def test_that_mean_nothing_are_not_found(
         self, client: TestClient, method: str, name: str
     ) -> None:
-        body = {"json": {"max_usd": 1}} if method == "PUT" else {}
+        body: Json = {"json": {"max_usd": 1}} if method == "PUT" else {}
         assert client.request(method, f"/models/{name}/deferral", **body).status_code == 404
 
     @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
@@ -214,7 +214,7 @@ class TestNames:
         method: str,
     ) -> None:
         put(client, model, max_usd=1)
-        body = {"json": {"max_usd": 9}} if method == "PUT" else {}
+        body: Json = {"json": {"max_usd": 9}} if method == "PUT" else {}
         for name in (model, "tickets"):
             answer = stranger.request(method, f"/models/{name}/deferral", **body)
             assert (answer.status_code, answer.json()["code"]) == (404, "not-found")
@@ -231,8 +231,8 @@ class TestNames:
         with database.write() as session:
             row = session.get(ModelRow, model)
             assert row is not None
-            row.deleted_at = db_now()  # type: ignore[assignment]
-        body = {"json": {"max_usd": 1}} if method == "PUT" else {}
+            row.deleted_at = datetime.now(UTC)
+        body: Json = {"json": {"max_usd": 1}} if method == "PUT" else {}
         answer = client.request(method, f"/models/{model}/deferral", **body)
         assert (answer.status_code, answer.json()["code"]) == (410, "gone")
 
