@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from prometheus_client import REGISTRY
 
 from core.db.session import Database
 from core.db.tables import TeacherAnswerRow
@@ -28,6 +29,20 @@ from tests.worker.workshop import Workshop
 from worker.stages.label import label
 
 
+def counted() -> dict[str, float]:
+    """What the process has counted so far."""
+    samples = {
+        status: ("llkd_deferred_texts_total", {"status": status})
+        for status in ("answered", "cached", "blank")
+    }
+    samples["calls"] = ("llkd_deferral_calls_total", {"outcome": "replied"})
+    samples["requests"] = ("llkd_deferral_seconds_count", {})
+    return {
+        name: REGISTRY.get_sample_value(sample, labels) or 0.0
+        for name, (sample, labels) in samples.items()
+    }
+
+
 class TestAnAnswer:
     def test_is_the_teachers_with_its_price(self, database: Database, server: FaultServer) -> None:
         model = given(database, server.url, caps={"cap_micros": 1_000_000})
@@ -46,6 +61,19 @@ class TestAnAnswer:
         assert (row.job_id, row.status) == (job_of(database, model), "answered")
         assert row.label in LABELS
         assert figures(database, model) == (MICROS_AN_ANSWER, 0, 1, 0)
+
+    def test_is_counted_by_what_became_of_it(self, database: Database, server: FaultServer) -> None:
+        model = given(database, server.url)
+        before = counted()
+
+        async def scenario() -> None:
+            async with deferring(database, server.url) as deferral:
+                await deferral.answer(TENANT, model, ["a", "b", ""])
+                await deferral.answer(TENANT, model, ["a", "a"])
+
+        asyncio.run(scenario())
+        told = {name: value - before[name] for name, value in counted().items()}
+        assert told == {"answered": 2, "cached": 2, "blank": 1, "calls": 2, "requests": 2}
 
     def test_is_bought_once(self, database: Database, server: FaultServer) -> None:
         model = given(database, server.url)
