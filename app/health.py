@@ -3,7 +3,7 @@
 from importlib.metadata import version
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, Field
 from sqlalchemy import text
@@ -33,12 +33,14 @@ def healthz() -> Health:
 
 
 @router.get("/readyz", responses={503: {"description": "Something it needs is missing."}})
-def readyz(database: DatabaseDep, artifacts: ArtifactsDep) -> Health:
-    """The database answers and files can be written."""
+def readyz(request: Request, database: DatabaseDep, artifacts: ArtifactsDep) -> Health:
+    """The database answers, files can be written, and the models to preload are loaded."""
     with database.read() as session:
         session.execute(text("SELECT 1 FROM jobs LIMIT 1"))
     if not artifacts.is_writable():
         raise Unavailable("The artifact folder cannot be written.")
+    if not request.app.state.preloading.is_done:
+        raise Unavailable("Models are still being loaded.")
     return Health(status="ok")
 
 

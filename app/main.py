@@ -1,5 +1,6 @@
 """The application: its rooms, its one edge, its life."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -24,9 +25,8 @@ from app.negotiation import require_acceptable
 from app.predict.deferral.deferral import Deferral
 from app.predict.deferral.endpoints import router as deferrals
 from app.predict.endpoints import router as predict
-from app.predict.kept_texts import make_keeper
-from app.predict.registry import ModelRegistry
-from app.predict.service import make_engine
+from app.predict.preloading import Preloading
+from app.predict.serving import Serving
 from app.teachers.endpoints import router as teachers
 from app.teachers.probe import ProbePlaces
 from core.artifacts import ArtifactStore
@@ -88,33 +88,25 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.database = Database(settings.database)
     app.state.artifacts = ArtifactStore(settings.data_dir / "artifacts")
     app.state.bell = make_bell(settings)
-    app.state.registry = ModelRegistry(settings, app.state.database, app.state.artifacts)
-    app.state.predict_engine = make_engine(settings, app.state.registry)
-    app.state.text_keeper = make_keeper(app.state.database)
+    serving = Serving.start(settings, app.state.database, app.state.artifacts)
+    app.state.serving = serving
     app.state.event_streams = StreamPlaces()
     app.state.allow_list = AllowList.parse(settings.teacher_hosts)
     app.state.vault = open_vault(settings.secret_keys, data_dir=settings.data_dir)
     app.state.prices = read_prices(settings.prices_file)
     app.state.teacher_tests = ProbePlaces()
-    app.state.deferral = Deferral(
-        app.state.database,
-        allow_list=app.state.allow_list,
-        vault=app.state.vault,
-        seconds=settings.deferral_seconds,
-    )
+    app.state.preloading = Preloading(serving.registry, settings.predict_preload)
+    loading = asyncio.create_task(app.state.preloading.run())
     yield
-    # While there is a database to settle with.
-    await app.state.deferral.close()
-    app.state.predict_engine.close()
-    app.state.text_keeper.close()
-    app.state.registry.close()
+    loading.cancel()
+    serving.close()
     app.state.database.dispose()
 
 
 def _body_limit(settings: Settings, scope: Scope) -> tuple[int, type[ServiceError]]:
     if scope["path"] == "/datasets" and scope["method"] == "POST":
         return settings.max_upload_bytes, FileTooLarge
-    if scope["path"].endswith("/predict"):
+    if scope["path"].endswith(("/predict", "/v1/classify")):
         return settings.max_predict_bytes, BodyTooLarge
     return settings.max_json_bytes, BodyTooLarge
 

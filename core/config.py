@@ -59,7 +59,12 @@ class Settings(BaseSettings):
 
     predict_cache_bytes: int = Field(default=2048 * MIB, ge=MIB)
     predict_threads: int = Field(default=0, ge=0, description="0: one per core")
-    predict_queue: int = Field(default=256, ge=1)
+    # Longer, and whoever asks had better ask again, or another server.
+    predict_wait_seconds: float = Field(default=2.0, gt=0)
+    # Four of the largest bodies.
+    predict_backlog_bytes: int = Field(default=64 * MIB, ge=1024)
+    # Models loaded at start: a name, or tenant:name.
+    predict_preload: Annotated[tuple[str, ...], NoDecode] = ()
 
     # What a request waits for teachers at the most, before the students' answers are given.
     deferral_seconds: float = Field(default=10.0, ge=1, le=200)
@@ -77,7 +82,13 @@ class Settings(BaseSettings):
     checkpoint_seconds: float = Field(default=30.0, gt=0)
 
     @field_validator(
-        "api_keys", "allowed_hosts", "allowed_models", "secret_keys", "teacher_hosts", mode="before"
+        "api_keys",
+        "allowed_hosts",
+        "allowed_models",
+        "predict_preload",
+        "secret_keys",
+        "teacher_hosts",
+        mode="before",
     )
     @classmethod
     def _split(cls, value: object) -> object:

@@ -9,6 +9,7 @@ import numpy as np
 from llkd.calibration import softmax
 from llkd.engines.base import Engine
 from llkd.engines.onnx_runtime import OnnxRuntimeEngine
+from llkd.long_texts import LongTexts
 from llkd.predictor_manifest import MANIFEST, MODEL, TOKENIZER, Manifest, read_manifest
 from llkd.predictor_tokens import TokenReader, Tokens
 from llkd.types import Classified, FloatArray
@@ -74,25 +75,38 @@ class Predictor:
         """Size of the files; memory in use is about a quarter more."""
         return self._size_bytes
 
-    def classify(self, texts: Sequence[str]) -> Classified:
+    @property
+    def max_length(self) -> int:
+        """Tokens of one window, special ones included."""
+        return self._manifest.max_length
+
+    def classify(self, texts: Sequence[str], *, long_texts: LongTexts = "head") -> Classified:
         """Classify N texts, in order; the empty string has an answer too.
 
         Texts are batched with those of about their length, so a text's probabilities are
         its own: neighbours move them by less than 1e-5.
+
+        Args:
+            long_texts: what is read of a text that is longer than the model's window.
         """
-        read = [self.read(text) for text in texts]
-        probabilities = np.zeros((len(texts), len(self.labels)))
-        for places in batches_by_length([len(tokens) for tokens in read]):
-            probabilities[places] = self.answer([read[place] for place in places])
+        read = [self.read_windows(text, long_texts=long_texts) for text in texts]
+        windows = [tokens for of_text in read for tokens in of_text]
+        probabilities = np.zeros((len(windows), len(self.labels)))
+        for places in batches_by_length([len(tokens) for tokens in windows]):
+            probabilities[places] = self.answer([windows[place] for place in places])
         return Classified(
-            probabilities=probabilities,
-            truncated=np.array([tokens.truncated for tokens in read], dtype=np.bool_),
-            tokens=sum(map(len, read)),
+            probabilities=mean_of_windows(probabilities, [len(of_text) for of_text in read]),
+            truncated=np.array([of_text[0].truncated for of_text in read], dtype=np.bool_),
+            tokens=sum(map(len, windows)),
         )
 
     def read(self, text: str) -> Tokens:
         """Tokenize one text: cheap beside `answer`, and what tells its cost beforehand."""
         return self._reader.read(text)
+
+    def read_windows(self, text: str, *, long_texts: LongTexts) -> tuple[Tokens, ...]:
+        """Tokenize one text into its windows, one at least; each says if the text was cut."""
+        return self._reader.read_windows(text, long_texts=long_texts)
 
     def answer(self, batch: Sequence[Tokens]) -> FloatArray:
         """Probabilities [B, K] of one batch, which is best of similar lengths and small."""
@@ -101,6 +115,20 @@ class Predictor:
         logits = self._engine.logits(ids, mask)[: len(batch)]
         temperature = self._manifest.temperature
         return softmax(logits, temperature=1.0 if temperature is None else temperature)
+
+
+def mean_of_windows(probabilities: FloatArray, windows: Sequence[int]) -> FloatArray:
+    """Average [W, K] over the windows of each of N texts, with equal weights, to [N, K].
+
+    Args:
+        windows: N counts of at least 1, which sum to W.
+    """
+    if len(windows) == len(probabilities):
+        return probabilities
+    counts = np.asarray(windows, dtype=np.int64)
+    sums = np.add.reduceat(probabilities, np.cumsum(counts) - counts, axis=0)
+    mean: FloatArray = sums / counts[:, None]
+    return mean
 
 
 def batches_by_length(lengths: Sequence[int]) -> Iterator[list[int]]:

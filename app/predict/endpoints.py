@@ -1,17 +1,17 @@
-"""POST /predict and /models/{name}/predict."""
+"""POST /predict, /models/{name}/predict and /v1/classify."""
 
-import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request
 from starlette.responses import Response
 
 from app.auth import TenantDep
-from app.predict import service
-from app.predict.engine import PredictEngine
-from app.predict.kept_texts import TextKeeper
-from app.predict.registry import ModelRegistry
+from app.predict.classify_rendering import render_classification
+from app.predict.classify_schemas import Classification, ClassifyRequest
+from app.predict.hanging_up import HungUp, until_hung_up
 from app.predict.schemas import PredictBody, Predictions, PredictRequest
+from app.predict.service import classify, predict
+from app.predict.serving import Serving
 from app.strict_json import StrictRoute
 from core.ids import TenantId
 
@@ -20,80 +20,60 @@ CLIENT_CLOSED_REQUEST = 499
 router = APIRouter(route_class=StrictRoute, tags=["predict"])
 
 
-async def get_registry(request: Request) -> ModelRegistry:
-    registry: ModelRegistry = request.app.state.registry
-    return registry
+async def get_serving(request: Request) -> Serving:
+    serving: Serving = request.app.state.serving
+    return serving
 
 
-async def get_engine(request: Request) -> PredictEngine:
-    engine: PredictEngine = request.app.state.predict_engine
-    return engine
-
-
-RegistryDep = Annotated[ModelRegistry, Depends(get_registry)]
-EngineDep = Annotated[PredictEngine, Depends(get_engine)]
+ServingDep = Annotated[Serving, Depends(get_serving)]
+Name = Annotated[str, Path(description="Id, name, or `name@alias`.", examples=["tickets"])]
 
 
 @router.post("/predict", response_model=Predictions)
-async def predict(
-    request: Request,
-    body: PredictRequest,
-    tenant: TenantDep,
-    registry: RegistryDep,
-    engine: EngineDep,
+async def predict_named(
+    request: Request, body: PredictRequest, tenant: TenantDep, serving: ServingDep
 ) -> Response:
     """Classify texts with a model, named by its id, its name or an alias."""
-    return await _answer(
-        request, body, tenant=tenant, reference=body.model, registry=registry, engine=engine
-    )
+    return await _predict(request, body, tenant=tenant, reference=body.model, serving=serving)
 
 
 @router.post("/models/{name}/predict", response_model=Predictions)
 async def predict_with(
-    request: Request,
-    name: Annotated[str, Path(description="Id, name, or `name@alias`.", examples=["tickets"])],
-    body: PredictBody,
-    tenant: TenantDep,
-    registry: RegistryDep,
-    engine: EngineDep,
+    request: Request, name: Name, body: PredictBody, tenant: TenantDep, serving: ServingDep
 ) -> Response:
     """Classify texts with the model of this address."""
-    return await _answer(
-        request, body, tenant=tenant, reference=name, registry=registry, engine=engine
-    )
+    return await _predict(request, body, tenant=tenant, reference=name, serving=serving)
 
 
-async def _answer(
+@router.post("/v1/classify", response_model=Classification)
+async def classify_named(
+    request: Request, body: ClassifyRequest, tenant: TenantDep, serving: ServingDep
+) -> Response:
+    """Classify texts in the request and answer that vLLM's server has for classifiers."""
+    try:
+        async with until_hung_up(request):
+            answered = await classify(
+                serving, tenant=tenant, reference=body.model, texts=body.input
+            )
+            content = render_classification(answered, request_id=request.scope["request_id"])
+    except HungUp:
+        return Response(status_code=CLIENT_CLOSED_REQUEST)
+    return Response(content, media_type="application/json")
+
+
+async def _predict(
     request: Request,
     body: PredictBody,
     *,
     tenant: TenantId,
     reference: str,
-    registry: ModelRegistry,
-    engine: PredictEngine,
+    serving: Serving,
 ) -> Response:
     """Predict, or stop predicting when the client hangs up."""
-    keeper: TextKeeper = request.app.state.text_keeper
-    answer = asyncio.ensure_future(
-        service.predict(
-            registry, engine, keeper=keeper, tenant=tenant, reference=reference, body=body
-        )
-    )
-    hung_up = asyncio.ensure_future(_until_hung_up(request))
     try:
-        await asyncio.wait((answer, hung_up), return_when=asyncio.FIRST_COMPLETED)
-        if answer.done():
-            return Response(answer.result(), media_type="application/json")
-    finally:
-        answer.cancel()
-        hung_up.cancel()
-        # Awaited, so that the request's place is free again when this one is over.
-        await asyncio.gather(answer, hung_up, return_exceptions=True)
-    # Nobody reads this; nginx logs the same status for the same event.
-    return Response(status_code=CLIENT_CLOSED_REQUEST)
-
-
-async def _until_hung_up(request: Request) -> None:
-    """Wait for the client to leave; the body has been read, so nothing else can come."""
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
+        async with until_hung_up(request):
+            content = await predict(serving, tenant=tenant, reference=reference, body=body)
+    except HungUp:
+        # Nobody reads this; nginx logs the same status for the same event.
+        return Response(status_code=CLIENT_CLOSED_REQUEST)
+    return Response(content, media_type="application/json")

@@ -4,9 +4,13 @@ from core.errors import ServiceError
 
 
 class Overloaded(ServiceError):
-    """More requests wait than can be served soon; ask again after Retry-After seconds."""
+    """More waits than can be answered soon; ask again after Retry-After seconds.
 
-    status = 503
+    The operator sets how long a request may wait for its first batch (LLKD_PREDICT_WAIT_SECONDS)
+    and how much text may wait in memory (LLKD_PREDICT_BACKLOG_BYTES).
+    """
+
+    status = 429
     code = "overloaded"
     title = "Overloaded"
 
@@ -39,4 +43,32 @@ class ModelUnavailable(ServiceError):
         )
 
 
-__all__ = ["ModelNotReady", "ModelUnavailable", "Overloaded"]
+class NoRoom(ServiceError):
+    """All memory for models is held by models that are answering; ask again in a while."""
+
+    status = 503
+    code = "no-room-for-model"
+    title = "No room to load the model"
+
+    def __init__(self, model_id: str, *, retry_after_s: int = 5) -> None:
+        super().__init__(
+            f"Models that are in use leave no room for {model_id}.",
+            headers={"Retry-After": str(retry_after_s)},
+        )
+
+
+class ModelTooLarge(ServiceError):
+    """The model needs more memory than the operator gives to all models together.
+
+    LLKD_PREDICT_CACHE_BYTES sets how much that is.
+    """
+
+    status = 507
+    code = "model-too-large"
+    title = "The model is larger than the memory for models"
+
+    def __init__(self, model_id: str, *, needed: int, room: int) -> None:
+        super().__init__(f"{model_id} needs {needed} bytes of memory; models have {room}.")
+
+
+__all__ = ["ModelNotReady", "ModelTooLarge", "ModelUnavailable", "NoRoom", "Overloaded"]

@@ -1,33 +1,32 @@
-"""Loaded models: each loaded once, kept while they fit, never by torch."""
+"""Models by reference: each loaded once, warmed, kept while it fits, never by torch."""
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from threading import Lock
-from typing import Protocol
 
 import structlog
-from prometheus_client import Counter, Gauge
 
-from app.predict.errors import ModelNotReady, ModelUnavailable
+from app.predict import metrics
+from app.predict.errors import ModelTooLarge, ModelUnavailable, NoRoom
+from app.predict.lanes import Lane
+from app.predict.memory import memory_of
+from app.predict.metrics import ModelMeter
+from app.predict.model_names import look_up
 from app.predict.names import ModelNames, ModelRef
+from app.predict.returned_memory import return_memory
+from app.predict.shelf import Held, Shelf
+from app.predict.warming import warm
 from core.artifacts import ArtifactStore
 from core.config import Settings
-from core.db.repositories.jobs import JobRepository
-from core.db.repositories.kept_texts import KeptTextRepository
-from core.db.repositories.models import LATEST, ModelRepository
 from core.db.session import Database
-from core.errors import Gone, NotFound
-from core.ids import JobId, ModelId, TenantId, is_id
+from core.ids import ModelId
+from llkd.drift import Reference
 from llkd.predictor import Predictor
 
 log = structlog.get_logger(__name__)
-
-LOADS = Counter("llkd_model_loads", "Models loaded to predict", ["outcome"])
-LOADED_BYTES = Gauge("llkd_model_bytes", "Bytes of the models loaded to predict")
 
 # Two at a time: a large model must not keep a small one waiting, and not all of them
 # may be in memory twice at once.
@@ -35,16 +34,19 @@ LOADERS = 2
 # A model that could not be loaded is not tried again for this long: reading a damaged
 # file of gigabytes for every request would take the disk from everyone else.
 FAILED_SECONDS = 30.0
-# Measured by the predictor: memory in use is about a quarter more than the files.
-MEMORY_PER_BYTE = 1.25
+# How long a load waits for models in use to leave.
+PATIENCE_SECONDS = 30.0
+
+Files = Mapping[str, Path]
+
+
+def no_reference(_: Files) -> Reference | None:
+    """How these files' model answered when it was validated: they do not say."""
+    return None
 
 
 class ModelRegistry:
-    """Names to models, models to predictors. Safe to call from several threads.
-
-    A predictor that was pushed out lives on until the batches that hold it are done, so
-    memory is bounded by the cache, the loaders and one model a predicting thread.
-    """
+    """Names to models, models to predictors. Safe to call from several threads."""
 
     def __init__(
         self,
@@ -52,49 +54,64 @@ class ModelRegistry:
         database: Database,
         artifacts: ArtifactStore,
         *,
-        load: Callable[[Mapping[str, Path]], Predictor] = Predictor.load,
+        load: Callable[[Files], Predictor] = Predictor.load,
+        reference_of: Callable[[Files], Reference | None] = no_reference,
     ) -> None:
-        self.names = ModelNames(partial(_look_up, database))
+        self.names = ModelNames(partial(look_up, database))
         self._artifacts = artifacts
         self._load_files = load
-        self._room = settings.predict_cache_bytes
-        self._loaded: OrderedDict[ModelId, Predictor] = OrderedDict()
-        self._loading: dict[ModelId, Future[Predictor]] = {}
+        self._reference_of = reference_of
+        self._shelf = Shelf(settings.predict_cache_bytes, unload=self._unloaded)
+        # A model that leaves and one that comes back may be the same: they share a meter.
+        self._meters: dict[ModelId, tuple[ModelMeter, int]] = {}
         self._failed: dict[ModelId, float] = {}
         self._lock = Lock()
         self._loaders = ThreadPoolExecutor(LOADERS, thread_name_prefix="model-loader")
 
-    def is_loaded(self, model: ModelRef) -> bool:
-        with self._lock:
-            return model.id in self._loaded
+    @property
+    def used_bytes(self) -> int:
+        """Memory reserved for models, in bytes."""
+        return self._shelf.used
 
-    def load(self, model: ModelRef) -> "Future[Predictor]":
-        """The predictor of this model: at once when loaded, else when its one loader is done.
+    def is_loaded(self, model: ModelRef) -> bool:
+        held = self._shelf.find(model)
+        return held is not None and held.loaded.done()
+
+    def lane(self, model: ModelRef) -> Lane | None:
+        """Where requests for this model wait; None if it is not in memory."""
+        held = self._shelf.find(model)
+        return None if held is None else held.lane
+
+    def take(self, model: ModelRef) -> Held:
+        """The model for one user, who waits for `loaded` and gives it back in the end.
 
         Raises:
-            ModelUnavailable: it could not be loaded moments ago; through the future: it
-                cannot be loaded now.
+            ModelUnavailable: it could not be loaded moments ago. Through `loaded`: it cannot
+                be loaded now.
         """
+        held = self._shelf.take(model)
+        if held is not None:
+            return held
         with self._lock:
-            predictor = self._loaded.get(model.id)
-            if predictor is not None:
-                self._loaded.move_to_end(model.id)
-                done: Future[Predictor] = Future()
-                done.set_result(predictor)
-                return done
+            # Another thread may have been first.
+            held = self._shelf.take(model)
+            if held is not None:
+                return held
             self._refuse_failed(model.id)
-            loading = self._loading.get(model.id)
-            if loading is None:
-                loading = self._loaders.submit(self._load, model)
-                self._loading[model.id] = loading
-            return loading
+            held = Held(model, Lane(self._meter(model)))
+            self._shelf.put(held)
+            self._loaders.submit(self._load, held)
+            return held
+
+    def give_back(self, held: Held) -> None:
+        """Say that a user is done with it."""
+        self._shelf.give_back(held)
 
     def close(self) -> None:
         """Stop loading and let go of every model."""
+        self._shelf.close()
         self._loaders.shutdown(wait=True, cancel_futures=True)
-        with self._lock:
-            self._loaded.clear()
-            LOADED_BYTES.set(0)
+        self._shelf.clear()
 
     def _refuse_failed(self, model_id: ModelId) -> None:
         now = time.monotonic()
@@ -103,64 +120,65 @@ class ModelRegistry:
         if until is not None:
             raise ModelUnavailable(model_id, retry_after_s=max(1, round(until - now)))
 
-    def _load(self, model: ModelRef) -> Predictor:
+    def _load(self, held: Held) -> None:
+        model_id = held.model.id
         try:
-            predictor = self._load_files(self._artifacts.verified_tree(model.artifact))
+            predictor = self._loaded(held)
+        except (ModelTooLarge, NoRoom) as error:
+            log.warning("model_does_not_fit", model=model_id, detail=error.detail)
+            self._give_up(held, error, outcome="no_room")
         except Exception as error:
             # Whatever is wrong with the files, other models go on; the log has the story.
-            log.error("model_load_failed", model=model.id, exc_info=error)
-            LOADS.labels("failed").inc()
+            log.error("model_load_failed", model=model_id, exc_info=error)
             with self._lock:
-                del self._loading[model.id]
-                self._failed[model.id] = time.monotonic() + FAILED_SECONDS
-            raise ModelUnavailable(model.id, retry_after_s=round(FAILED_SECONDS)) from error
-        LOADS.labels("loaded").inc()
-        with self._lock:
-            del self._loading[model.id]
-            self._loaded[model.id] = predictor
-            self._make_room()
+                self._failed[model_id] = time.monotonic() + FAILED_SECONDS
+            unavailable = ModelUnavailable(model_id, retry_after_s=round(FAILED_SECONDS))
+            self._give_up(held, unavailable, outcome="failed")
+        else:
+            metrics.LOADS.labels("loaded").inc()
+            held.loaded.set_result(predictor)
+
+    def _loaded(self, held: Held) -> Predictor:
+        files = self._artifacts.tree(held.model.artifact)
+        needed = memory_of(files)
+        if needed.loaded > self._shelf.room:
+            raise ModelTooLarge(held.model.id, needed=needed.loaded, room=self._shelf.room)
+        self._verify(held.model.artifact, files)
+        # A model that only just fits is loaded while it is alone.
+        loading = min(needed.loading, self._shelf.room)
+        self._shelf.reserve(held, loading, patience_s=PATIENCE_SECONDS)
+        predictor = self._load_files(files)
+        warm(predictor, held.lane.pace)
+        held.lane.answer = predictor.answer
+        reference = self._reference_of(files)
+        if reference is not None:
+            self._meters[held.model.id][0].watch_drift(reference)
+        return_memory()
+        self._shelf.shrink(held, needed.loaded)
         return predictor
 
-    def _make_room(self) -> None:
-        """Push out the models used longest ago; the newest stays, however large it is."""
-        sizes = {key: _memory(predictor) for key, predictor in self._loaded.items()}
-        in_use = sum(sizes.values())
-        while in_use > self._room and len(self._loaded) > 1:
-            model_id, _ = self._loaded.popitem(last=False)
-            in_use -= sizes[model_id]
-        LOADED_BYTES.set(in_use)
+    def _verify(self, artifact: str, files: Files) -> None:
+        self._artifacts.verify(artifact)
+        for path in files.values():
+            self._artifacts.verify(path.name)
 
+    def _give_up(self, held: Held, error: Exception, *, outcome: str) -> None:
+        metrics.LOADS.labels(outcome).inc()
+        self._shelf.forget(held)
+        held.loaded.set_exception(error)
 
-class _Sized(Protocol):
-    @property
-    def size_bytes(self) -> int: ...
+    def _meter(self, model: ModelRef) -> ModelMeter:
+        meter, users = self._meters.get(model.id) or (ModelMeter(model), 0)
+        self._meters[model.id] = meter, users + 1
+        return meter
 
-
-def _memory(predictor: _Sized) -> int:
-    return round(predictor.size_bytes * MEMORY_PER_BYTE)
-
-
-def _look_up(database: Database, tenant: TenantId, name: str) -> ModelRef:
-    """Ask the database what a name means.
-
-    Raises:
-        NotFound, Gone: there is no such model, or no more.
-        ModelNotReady: the name is that of a job which has not ended yet.
-    """
-    with database.read() as session:
-        if is_id(name, prefix="job"):
-            job = JobRepository(session).get(tenant, JobId(name))
-            if job is not None and not job.state.is_terminal:
-                raise ModelNotReady(name)
-            row = ModelRepository(session).by_job(JobId(name)) if job is not None else None
-        else:
-            row = ModelRepository(session).resolve(tenant, name)
-        made_as = name.removesuffix(f"@{LATEST}")
-        if row is None and JobRepository(session).is_making(tenant, made_as):
-            raise ModelNotReady(name)
-        if row is None:
-            raise NotFound("model", name)
-        if row.deleted_at is not None:
-            raise Gone("model", name)
-        keeping = KeptTextRepository(session).keeping(tenant, row.id)
-        return ModelRef(row.id, row.artifact, None if keeping is None else keeping.below)
+    def _unloaded(self, held: Held) -> None:
+        """A model has left memory: so do its series, unless it is back already."""
+        held.lane.leave()
+        with self._lock:
+            meter, users = self._meters.pop(held.model.id)
+            if users > 1:
+                self._meters[held.model.id] = meter, users - 1
+            else:
+                meter.close()
+        return_memory()

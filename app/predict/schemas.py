@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
+from llkd.long_texts import MOST_WINDOWS, LongTexts
+
 MAX_TEXTS = 10_000
 MAX_TEXT_CHARACTERS = 1024 * 1024
 MAX_SCORES = 1_000_000
@@ -54,6 +56,14 @@ class PredictBody(BaseModel):
         default="return",
         description="Below `threshold`: `return` keeps the best label, `abstain` makes it null.",
     )
+    long_texts: LongTexts = Field(
+        default="head",
+        description="What is read of a text that is longer than the model's window: `head`, its "
+        "beginning, as in training; `head_tail`, the first and the last half of a window; "
+        f"`sliding_mean`, up to {MOST_WINDOWS} windows over all of it, whose probabilities are "
+        "averaged.",
+        examples=["sliding_mean"],
+    )
 
 
 class PredictRequest(PredictBody):
@@ -80,8 +90,9 @@ class Prediction(BaseModel):
     score: float = Field(ge=0, le=1, description="Of the best label.", examples=[0.94])
     abstained: bool = Field(description="Whether `score` is below `threshold`.", examples=[False])
     answered_by: Literal["student"] = Field(examples=["student"])
-    truncated: bool = Field(
-        description="Whether the text was longer than the model reads.", examples=[False]
+    truncated: bool = Field(description="Whether some of the text was not read.", examples=[False])
+    windows: int = Field(
+        ge=1, description="Windows read of the text: 1 but for `sliding_mean`.", examples=[1]
     )
     empty_input: bool = Field(
         description="Whether the text was blank: the answer is then the model's prior.",

@@ -1,0 +1,41 @@
+"""What predicting is made of, for the life of a process."""
+
+import os
+from dataclasses import dataclass
+from typing import Self
+
+from app.predict.admission import Admission
+from app.predict.batcher import Batcher
+from app.predict.reading import Reader
+from app.predict.registry import ModelRegistry
+from app.predict.returned_memory import keep_heaps_few
+from core.artifacts import ArtifactStore
+from core.config import Settings
+from core.db.session import Database
+
+
+@dataclass(frozen=True)
+class Serving:
+    """Models, the threads that run them, and the door before both."""
+
+    registry: ModelRegistry
+    batcher: Batcher
+    admission: Admission
+    reader: Reader
+
+    @classmethod
+    def start(cls, settings: Settings, database: Database, artifacts: ArtifactStore) -> Self:
+        """Start the threads; no model is loaded yet."""
+        keep_heaps_few()
+        batcher = Batcher(threads=settings.predict_threads or os.cpu_count() or 1)
+        return cls.of(settings, ModelRegistry(settings, database, artifacts), batcher)
+
+    @classmethod
+    def of(cls, settings: Settings, registry: ModelRegistry, batcher: Batcher) -> Self:
+        """Put these parts together."""
+        return cls(registry, batcher, Admission(settings, batcher), Reader(batcher))
+
+    def close(self) -> None:
+        """Let the batches that run end; answer nothing more."""
+        self.batcher.close()
+        self.registry.close()
