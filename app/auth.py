@@ -71,13 +71,13 @@ async def require_tenant(
     return tenant
 
 
-async def refuse_strangers(request: Request) -> None:
+async def tenant_of(request: Request) -> TenantId:
     """`require_tenant`, for what comes before dependencies do: the reading of a body.
 
     Raises:
         Unauthorized: as `require_tenant`.
     """
-    await require_tenant(request, await bearer(request))
+    return await require_tenant(request, await bearer(request))
 
 
 TenantDep = Annotated[TenantId, Depends(require_tenant)]

@@ -62,6 +62,8 @@ def create_app(settings: Settings) -> FastAPI:
         allowed_hosts=_allowed_hosts(settings),
     )
     app.add_middleware(RequestContext)
+    # First: routes are tried in turn, and these are asked for most.
+    app.include_router(predict, dependencies=[Depends(require_tenant), Depends(require_acceptable)])
     app.include_router(health)
     protected = APIRouter(dependencies=[Depends(require_tenant), Depends(require_acceptable)])
     # Before the teachers: `report-cards` is no id of one.
@@ -72,9 +74,6 @@ def create_app(settings: Settings) -> FastAPI:
         predictions,
         models,
         aliases,
-        kept_texts,
-        predict,
-        deferrals,
         teachers,
     ):
         protected.include_router(router)

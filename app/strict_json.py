@@ -15,7 +15,7 @@ from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.auth import refuse_strangers
+from app.auth import tenant_of
 from core.errors import ServiceError
 
 MAX_DEPTH = 32
@@ -86,15 +86,11 @@ class StrictRoute(APIRoute):
 
         async def strictly(request: Request) -> Response:
             # FastAPI reads bodies before it asks for keys; a stranger's is not worth reading.
-            await refuse_strangers(request)
+            await tenant_of(request)
             refuse_encodings(request)
             strict = StrictRequest(request.scope, request.receive)
             if self.body_field is not None:
-                if media_type(request) != "application/json":
-                    raise UnsupportedMediaType(
-                        "Send the body as application/json, "
-                        f"not as {media_type(request) or 'an unnamed type'!r}."
-                    )
+                refuse_other_than_json(request)
                 await strict.json()
             return await handle(strict)
 
@@ -103,6 +99,15 @@ class StrictRoute(APIRoute):
 
 def media_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def refuse_other_than_json(request: Request) -> None:
+    """Raise UnsupportedMediaType for a body that does not call itself JSON."""
+    if media_type(request) != "application/json":
+        raise UnsupportedMediaType(
+            "Send the body as application/json, "
+            f"not as {media_type(request) or 'an unnamed type'!r}."
+        )
 
 
 def refuse_encodings(request: Request) -> None:

@@ -65,7 +65,5 @@ class Admission:
         if ahead <= self._wait_seconds:
             return
         metrics.REFUSED.labels("wait").inc()
-        message = (
-            f"A first batch waits {ahead:.1f} s; at most {self._wait_seconds:g} s are allowed."
-        )
+        message = f"A first batch waits {ahead:.1f} s; {self._wait_seconds:g} s are allowed."
         raise Overloaded(message, retry_after_s=math.ceil(ahead))

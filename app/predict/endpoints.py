@@ -9,15 +9,15 @@ from app.auth import TenantDep
 from app.predict.classify_rendering import render_classification
 from app.predict.classify_schemas import Classification, ClassifyRequest
 from app.predict.hanging_up import HungUp, until_hung_up
+from app.predict.quick_route import QuickRoute
 from app.predict.schemas import PredictBody, Predictions, PredictRequest
 from app.predict.service import classify, predict
 from app.predict.serving import Serving
-from app.strict_json import StrictRoute
 from core.ids import TenantId
 
 CLIENT_CLOSED_REQUEST = 499
 
-router = APIRouter(route_class=StrictRoute, tags=["predict"])
+router = APIRouter(route_class=QuickRoute, tags=["predict"])
 
 
 async def get_serving(request: Request) -> Serving:
