@@ -6,14 +6,20 @@ from pathlib import Path
 
 from llkd.predictor_manifest import MODEL, TOKENIZER
 
-# Measured, see docs/serving.md, Memory: weights once, and what the session plans with them.
-MEMORY_PER_BYTE = 1.25
-# While a graph is read, the file and the weights made of it are in memory at the same time.
-LOADING_PER_BYTE = 2.25
-# A vocabulary of 30,000 words takes 9 MiB, twenty times its file.
+# Measured on a 6-layer encoder and a static student (docs/serving.md, Memory), and rounded up.
+# Weights, once they are in memory, and what a session plans with them:
+MEMORY_PER_BYTE = 1.1
+# while a graph is read, its file stands beside the weights that are made of it:
+LOADING_PER_BYTE = 2.0
+# a vocabulary of 30,000 words takes 9 MiB, twenty times its file:
 TOKENIZER_MEMORY_PER_BYTE = 20
-# An empty session, its buffers, and what a batch needs.
+# an empty session and its bookkeeping:
 EACH_BYTES = 2 * 1024 * 1024
+
+# Batches need memory of their own, which the models share: of 8 texts of 250 tokens, 120 MiB
+# with a 6-layer encoder. A small limit is for small models.
+BATCHES_SHARE = 1 / 8
+BATCHES_MOST_BYTES = 256 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -39,3 +45,8 @@ def memory_of(files: Mapping[str, Path]) -> Memory:
         loading=round(weights * LOADING_PER_BYTE) + beside,
         loaded=round(weights * MEMORY_PER_BYTE) + beside,
     )
+
+
+def room_for_models(limit: int) -> int:
+    """What is left of the operator's limit, in bytes, beside the memory of batches."""
+    return limit - min(round(limit * BATCHES_SHARE), BATCHES_MOST_BYTES)

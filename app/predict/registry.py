@@ -12,7 +12,7 @@ import structlog
 from app.predict import metrics
 from app.predict.errors import ModelTooLarge, ModelUnavailable, NoRoom
 from app.predict.lanes import Lane
-from app.predict.memory import memory_of
+from app.predict.memory import memory_of, room_for_models
 from app.predict.metrics import ModelMeter
 from app.predict.model_names import look_up
 from app.predict.names import ModelNames, ModelRef
@@ -61,7 +61,7 @@ class ModelRegistry:
         self._artifacts = artifacts
         self._load_files = load
         self._reference_of = reference_of
-        self._shelf = Shelf(settings.predict_cache_bytes, unload=self._unloaded)
+        self._shelf = Shelf(room_for_models(settings.predict_cache_bytes), unload=self._unloaded)
         # A model that leaves and one that comes back may be the same: they share a meter.
         self._meters: dict[ModelId, tuple[ModelMeter, int]] = {}
         self._failed: dict[ModelId, float] = {}

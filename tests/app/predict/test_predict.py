@@ -11,7 +11,9 @@ from fastapi.testclient import TestClient
 from sqlalchemy.exc import OperationalError
 
 from app.predict import names
-from app.predict.engine import PredictEngine
+from app.predict.batcher import Batcher
+from app.predict.pace import Pace
+from app.predict.serving import Serving
 from core.artifacts import ArtifactStore
 from core.db.base import db_now
 from core.db.repositories.models import ModelRepository
@@ -19,7 +21,6 @@ from core.db.session import Database
 from core.db.tables import ModelRow
 from core.ids import ModelId, TenantId, new_model_id
 from core.lifecycle import JobState
-from llkd.types import Classified
 from tests.app.predict.tiny_model import LABELS, register_model, write_tiny_model
 from tests.factories import TENANT, make_job
 
@@ -46,6 +47,7 @@ BODIES: list[tuple[dict[str, Any], str]] = [
     ({"input": "a", "threshold": -0.1}, "/threshold"),
     ({"input": "a", "on_low_confidence": "teacher"}, "/on_low_confidence"),
     ({"input": "a", "topk": 1}, "/topk"),
+    ({"input": "a", "long_texts": "tail"}, "/long_texts"),
 ]
 
 RAW: list[tuple[bytes, int, str]] = [
@@ -79,6 +81,7 @@ class TestPredict:
             "abstained": False,
             "answered_by": "student",
             "truncated": False,
+            "windows": 1,
             "empty_input": False,
             "scores": [
                 {"label": "tech", "score": pytest.approx(SURE)},
@@ -281,31 +284,40 @@ class TestBadInput:
 
     @on_sqlite
     def test_every_code_has_a_page(self, client: TestClient) -> None:
-        for code in ("overloaded", "model-not-ready", "model-unavailable", "gone", "not-found"):
+        for code in (
+            "overloaded",
+            "model-not-ready",
+            "model-too-large",
+            "model-unavailable",
+            "no-room-for-model",
+            "gone",
+            "not-found",
+        ):
             assert client.get(f"/problems/{code}").status_code == 200, code
 
 
 class TestOverload:
     @on_sqlite
-    def test_when_all_places_are_taken_it_says_so_at_once(
+    def test_who_would_wait_too_long_hears_so_at_once(
         self, client: TestClient, model_id: ModelId
     ) -> None:
-        app: Any = client.app
-        app.state.predict_engine.close()
-        app.state.predict_engine = PredictEngine(_never, threads=0, queue=0)
+        serving = _without_threads(client)
+        lane = serving.registry.lane(names.ModelRef(model_id, ""))
+        assert lane is not None
+        # Eight tokens that are promised to others, at a second each.
+        lane.pace = Pace()
+        lane.pace.seconds_a_token = 1.0
+        serving.batcher.promise(lane, 8.0)
         answer = client.post("/predict", json={"model": "tickets", "input": "a"})
-        assert (answer.status_code, answer.json()["code"]) == (503, "overloaded")
-        assert answer.headers["retry-after"] == "1"
+        assert (answer.status_code, answer.json()["code"]) == (429, "overloaded")
+        assert answer.headers["retry-after"] == "8"
 
     @on_sqlite
     def test_a_client_that_hangs_up_frees_its_place(
         self, client: TestClient, model_id: ModelId
     ) -> None:
-        app: Any = client.app
-        _predict(client, input="a")
-        app.state.predict_engine.close()
         # Without a thread nothing is ever answered: only leaving ends the request.
-        engine = app.state.predict_engine = PredictEngine(_never, threads=0, queue=1)
+        serving = _without_threads(client)
         statuses: list[int | None] = []
         messages: Iterator[dict[str, Any]] = iter(
             [
@@ -320,6 +332,7 @@ class TestOverload:
         async def send(message: dict[str, Any]) -> None:
             statuses.append(message.get("status"))
 
+        app: Any = client.app
         scope = {
             "type": "http",
             "method": "POST",
@@ -332,12 +345,19 @@ class TestOverload:
         assert client.portal is not None
         client.portal.call(app, scope, receive, send)
         assert statuses[0] == 499
-        with engine.admitted():
-            pass
+        lane = serving.registry.lane(names.ModelRef(model_id, ""))
+        assert lane is not None
+        assert not lane
+        assert lane.turn_tokens == 0
 
 
-def _never(*_: object) -> Classified:
-    raise AssertionError("no thread is there to call this")
+def _without_threads(client: TestClient) -> Serving:
+    """The service with its model in memory, and nobody who answers."""
+    _predict(client, input="a")
+    state: Any = client.app.state  # type: ignore[attr-defined]
+    state.serving.batcher.close()
+    state.serving = Serving.of(state.settings, state.serving.registry, Batcher(threads=0))
+    return state.serving  # type: ignore[no-any-return]
 
 
 def _predict(client: TestClient, **body: Any) -> dict[str, Any]:

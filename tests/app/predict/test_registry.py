@@ -6,8 +6,8 @@ import sys
 import time
 import weakref
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier, Event, Lock
 
@@ -15,9 +15,12 @@ import pytest
 from sqlalchemy import make_url
 
 from app.predict import registry as registry_module
-from app.predict.errors import ModelUnavailable
+from app.predict.errors import ModelTooLarge, ModelUnavailable, NoRoom
+from app.predict.memory import BATCHES_SHARE, memory_of
 from app.predict.names import ModelRef
-from app.predict.registry import MEMORY_PER_BYTE, ModelRegistry
+from app.predict.pace import Pace
+from app.predict.registry import ModelRegistry
+from app.predict.shelf import Held
 from core.artifacts import ArtifactStore
 from core.config import Settings
 from core.db.session import Database
@@ -26,22 +29,29 @@ from llkd.predictor import Predictor
 from tests.app.predict.tiny_model import write_tiny_model
 
 MIB = 1024 * 1024
+# Of a model with this ballast, once it is loaded.
+BALLAST = 3 * MIB
+MODEL_BYTES = round(BALLAST * 1.1) + 2 * MIB
 
 
 class World:
-    """A registry over real files, which counts what it loads."""
+    """A registry over real files, which counts what it loads.
 
-    def __init__(self, folder: Path, *, cache_mib: int = 8) -> None:
+    Its room is for so many models of MODEL_BYTES, and half of one more.
+    """
+
+    def __init__(self, folder: Path, *, models: int = 2) -> None:
         self.folder = folder
         self.artifacts = ArtifactStore(folder / "artifacts")
         self.loads: Counter[Path] = Counter()
         self.hold = Event()
         self.hold.set()
         self._lock = Lock()
+        self.room = round((models + 0.5) * MODEL_BYTES)
         settings = Settings(
             _env_file=None,  # type: ignore[call-arg] # a developer's own must not decide
             data_dir=folder,
-            predict_cache_bytes=cache_mib * MIB,
+            predict_cache_bytes=round(self.room / (1 - BATCHES_SHARE)),
         )
         database = Database(make_url("sqlite://"))
         self.registry = ModelRegistry(settings, database, self.artifacts, load=self._load)
@@ -54,7 +64,25 @@ class World:
         return ModelRef(model_id, self.artifacts.put_tree(folder))
 
     def get(self, model: ModelRef) -> Predictor:
-        return self.registry.load(model).result(timeout=30)
+        """The predictor, whose user gives it back at once."""
+        held = self.take(model)
+        try:
+            return held.predictor
+        finally:
+            self.registry.give_back(held)
+
+    def take(self, model: ModelRef) -> Held:
+        """The loaded model, for a user who gives it back."""
+        held = self.registry.take(model)
+        try:
+            held.loaded.result(timeout=30)
+        except Exception:
+            self.registry.give_back(held)
+            raise
+        return held
+
+    def is_loaded(self, *models: ModelRef) -> list[bool]:
+        return [self.registry.is_loaded(model) for model in models]
 
     def _load(self, files: Mapping[str, Path]) -> Predictor:
         with self._lock:
@@ -81,25 +109,26 @@ class TestLoad:
         world.hold.clear()
         start = Barrier(50)
 
-        def ask(_: int) -> "Future[Predictor]":
+        def ask(_: int) -> Held:
             start.wait()
-            return world.registry.load(model)
+            return world.registry.take(model)
 
         with ThreadPoolExecutor(50) as threads:
-            futures = list(threads.map(ask, range(50)))
+            all_held = list(threads.map(ask, range(50)))
         world.hold.set()
-        assert len({id(future.result(30)) for future in futures}) == 1
+        assert len({id(held.loaded.result(30)) for held in all_held}) == 1
         assert world.loads.total() == 1
+        assert all_held[0].users == 50
 
     def test_a_slow_load_keeps_nobody_else_waiting(self, world: World) -> None:
         known, slow = world.model(), world.model()
         world.get(known)
         world.hold.clear()
-        waiting = world.registry.load(slow)
-        assert world.registry.load(known).done()
-        assert not waiting.done()
+        waiting = world.registry.take(slow)
+        assert world.registry.take(known).loaded.done()
+        assert not waiting.loaded.done()
         world.hold.set()
-        assert waiting.result(30).labels
+        assert waiting.loaded.result(30).labels
 
     def test_a_flipped_byte_is_noticed(self, world: World) -> None:
         model = world.model(ballast=100)
@@ -123,59 +152,167 @@ class TestLoad:
             world.get(model)
         path.write_bytes(sound)
         with pytest.raises(ModelUnavailable) as refused:
-            world.registry.load(model)
+            world.registry.take(model)
         assert int(refused.value.headers["Retry-After"]) >= 1
         time.sleep(0.35)
         assert world.get(model).labels
 
 
-class TestRoom:
-    """Each model counts as 3 MiB of files here, so two fit into 8 MiB, and three do not."""
+class TestWarming:
+    def test_a_model_is_warm_and_timed_before_anyone_has_it(self, world: World) -> None:
+        held = world.take(world.model())
+        assert held.lane.pace.seconds_a_token != Pace().seconds_a_token
 
-    BALLAST = 3 * MIB
+
+class TestRoom:
+    """Two models fit."""
 
     def test_the_one_used_longest_ago_makes_room(self, world: World) -> None:
-        first, second, third = (world.model(ballast=self.BALLAST) for _ in range(3))
+        first, second, third = (world.model(ballast=BALLAST) for _ in range(3))
         world.get(first)
         world.get(second)
         world.get(first)
         world.get(third)
-        loaded = [world.registry.is_loaded(model) for model in (first, second, third)]
-        assert loaded == [True, False, True]
+        assert world.is_loaded(first, second, third) == [True, False, True]
 
-    def test_a_model_larger_than_the_room_is_served_alone(self, world: World) -> None:
-        small, huge = world.model(), world.model(ballast=9 * MIB)
+    def test_memory_is_reserved_before_a_model_is_loaded(self, world: World) -> None:
+        first, second, third = (world.model(ballast=BALLAST) for _ in range(3))
+        world.get(first)
+        world.get(second)
+        world.hold.clear()
+        waiting = world.registry.take(third)
+        while world.is_loaded(first):
+            time.sleep(0.001)
+        assert not waiting.loaded.done()
+        assert world.registry.used_bytes <= world.room
+        world.hold.set()
+        assert waiting.loaded.result(30).labels
+
+    def test_a_model_larger_than_all_room_is_refused(self, world: World) -> None:
+        small, huge = world.model(), world.model(ballast=5 * BALLAST)
         world.get(small)
-        assert world.get(huge).classify(["a"]).tokens == 1
-        assert not world.registry.is_loaded(small)
+        with pytest.raises(ModelTooLarge) as refused:
+            world.get(huge)
+        assert refused.value.status == 507
+        assert str(world.room) in refused.value.detail
+        assert world.is_loaded(small, huge) == [True, False]
+        assert world.loads.total() == 1
 
-    def test_one_that_was_pushed_out_finishes_what_it_began(self, world: World) -> None:
-        first, *others = (world.model(ballast=self.BALLAST) for _ in range(3))
-        predictor = world.get(first)
-        for model in others:
-            world.get(model)
-        assert not world.registry.is_loaded(first)
-        assert len(predictor.classify(["a", "b"]).probabilities) == 2
-        gone = weakref.ref(predictor)
-        del predictor
+    def test_one_in_use_stays_while_an_idle_one_can_leave(self, world: World) -> None:
+        used, idle, third = (world.model(ballast=BALLAST) for _ in range(3))
+        held = world.take(used)
+        world.get(idle)
+        world.get(third)
+        assert world.is_loaded(used, idle, third) == [True, False, True]
+        world.registry.give_back(held)
+
+    def test_a_load_waits_until_one_in_use_is_given_back(self, world: World) -> None:
+        first, second, third = (world.model(ballast=BALLAST) for _ in range(3))
+        one, other = world.take(first), world.take(second)
+        waiting = world.registry.take(third)
+        while world.is_loaded(first):
+            time.sleep(0.001)
+        # It leaves, and serves its user to the end.
+        assert len(one.predictor.classify(["a", "b"]).probabilities) == 2
+        assert not waiting.loaded.done()
+        assert world.registry.used_bytes <= world.room
+        gone = weakref.ref(one.predictor)
+        world.registry.give_back(one)
+        assert waiting.loaded.result(30).labels
         gc.collect()
         assert gone() is None
+        assert world.is_loaded(second, third) == [True, True]
+        world.registry.give_back(other)
 
-    def test_memory_stays_bounded_under_threads(self, world: World) -> None:
+    def test_a_load_that_nobody_makes_room_for_gives_up(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(registry_module, "PATIENCE_SECONDS", 0.05)
+        first, second, third = (world.model(ballast=BALLAST) for _ in range(3))
+        one, other = world.take(first), world.take(second)
+        with pytest.raises(NoRoom):
+            world.get(third)
+        assert world.registry.used_bytes <= world.room
+        world.registry.give_back(one)
+        world.registry.give_back(other)
+        # No fault of its files, so it is tried again at once.
+        assert world.get(third).labels
+
+    def test_the_limit_holds_under_threads(self, world: World) -> None:
         models = [world.model(ballast=MIB) for _ in range(12)]
         most = 0
 
         def use(turn: int) -> None:
             nonlocal most
-            model = models[turn * 7 % len(models)]
-            assert len(world.get(model).classify(["a"]).probabilities) == 1
-            loaded = sum(world.registry.is_loaded(model) for model in models)
-            most = max(most, loaded)
+            held = world.take(models[turn * 7 % len(models)])
+            assert len(held.predictor.classify(["a"]).probabilities) == 1
+            most = max(most, world.registry.used_bytes)
+            world.registry.give_back(held)
 
-        with ThreadPoolExecutor(8) as threads:
-            list(threads.map(use, range(300)))
-        size = world.get(models[0]).size_bytes * MEMORY_PER_BYTE
-        assert 1 < most <= 8 * MIB / size
+        with ThreadPoolExecutor(4) as threads:
+            list(threads.map(use, range(200)))
+        size = memory_of(world.artifacts.tree(models[0].artifact)).loaded
+        assert size < most <= world.room
+        assert world.loads.total() > len(models)
+
+    def test_memory_returns_to_the_system(
+        self, tmp_path: Path, record_property: Callable[[str, object], None]
+    ) -> None:
+        """Two hundred loads of models of 8 MiB, of which three fit."""
+        done = subprocess.run(
+            [sys.executable, "-c", LOADING_MANY, str(tmp_path)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        room, grown = map(float, done.stdout.split())
+        record_property("figure", f"memory grew by {grown:.0f} MiB with {room:.0f} MiB for models")
+        assert grown < room
+
+
+LOADING_MANY = """
+import sys
+from pathlib import Path
+from sqlalchemy import make_url
+from app.predict.names import ModelRef
+from app.predict.registry import ModelRegistry
+from app.predict.returned_memory import keep_heaps_few
+from core.artifacts import ArtifactStore
+from core.config import Settings
+from core.db.session import Database
+from core.ids import new_model_id
+from tests.app.predict.tiny_model import write_tiny_model
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 2**20
+
+keep_heaps_few()
+folder = Path(sys.argv[1])
+room = 40
+settings = Settings(_env_file=None, data_dir=folder, predict_cache_bytes=room * 2**20)
+artifacts = ArtifactStore(folder / "artifacts")
+registry = ModelRegistry(settings, Database(make_url("sqlite://")), artifacts)
+models = []
+for number in range(6):
+    votes = {f"w{number}": (1.0, 0.0, 0.0)}
+    write_tiny_model(folder / str(number), votes=votes, unused_rows=700_000)
+    models.append(ModelRef(new_model_id(), artifacts.put_tree(folder / str(number))))
+
+def use(model):
+    held = registry.take(model)
+    assert held.loaded.result(60).classify(["a"] * 50).tokens == 50
+    registry.give_back(held)
+
+use(models[0])
+first = resident()
+most = 0
+for turn in range(200):
+    use(models[turn % 6])
+    most = max(most, resident())
+print(room, most - first)
+registry.close()
+"""
 
 
 class TestWithoutTorch:

@@ -29,8 +29,14 @@ def write_tiny_model(
     labels: tuple[str, ...] = LABELS,
     votes: Mapping[str, tuple[float, ...]] = VOTES,
     ballast: int = 0,
+    unused_rows: int = 0,
 ) -> dict[str, Path]:
-    """Write the three files; `ballast` bytes make the model larger and change nothing else."""
+    """Write the three files.
+
+    Args:
+        ballast: bytes that make the file larger and change nothing else.
+        unused_rows: of weights, which take memory and answer to no word.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     words = {"[PAD]": 0, "[UNK]": 1} | {word: place + 2 for place, word in enumerate(votes)}
     tokenizer = Tokenizer(WordLevel(words, unk_token="[UNK]"))
@@ -38,7 +44,7 @@ def write_tiny_model(
     tokenizer.save(str(folder / TOKENIZER))
     manifest = Manifest(labels=labels, max_length=MAX_LENGTH, pad_id=0, base_model="tiny")
     write_manifest(manifest, folder / MANIFEST)
-    table = np.zeros((len(words), len(labels)), dtype=np.float32)
+    table = np.zeros((len(words) + unused_rows, len(labels)), dtype=np.float32)
     for word, row in votes.items():
         table[words[word]] = row
     onnx.save(_graph(table, ballast), str(folder / MODEL))
