@@ -137,6 +137,22 @@ class TestPredict:
         assert all(entry["label"] in LABELS for entry in told)
 
     @on_sqlite
+    def test_long_texts_may_be_read_to_their_end(
+        self, client: TestClient, model_id: ModelId
+    ) -> None:
+        # Eight tokens fit; the telling word is the last of twelve.
+        texts = ["nothing " * 11 + "crash", "crash"]
+        for how, label, truncated, windows in (
+            ("head", "billing", True, 1),
+            ("head_tail", "tech", True, 1),
+            ("sliding_mean", "tech", False, 2),
+        ):
+            long, short = _predict(client, input=texts, long_texts=how)["data"]
+            told = (long["label"], long["truncated"], long["windows"])
+            assert told == (label, truncated, windows), how
+            assert (short["label"], short["truncated"], short["windows"]) == ("tech", False, 1)
+
+    @on_sqlite
     def test_ten_thousand_texts_are_one_request(
         self, client: TestClient, model_id: ModelId
     ) -> None:

@@ -29,15 +29,16 @@ from llkd.predictor import Predictor
 from tests.app.predict.tiny_model import write_tiny_model
 
 MIB = 1024 * 1024
-# Of a model with this ballast, once it is loaded.
+# Of a model with this ballast, once it is loaded and while it is.
 BALLAST = 3 * MIB
 MODEL_BYTES = round(BALLAST * 1.1) + 2 * MIB
+LOADING_BYTES = BALLAST * 2 + 2 * MIB
 
 
 class World:
     """A registry over real files, which counts what it loads.
 
-    Its room is for so many models of MODEL_BYTES, and half of one more.
+    Its room is for so many models with BALLAST, the last of them being loaded.
     """
 
     def __init__(self, folder: Path, *, models: int = 2) -> None:
@@ -47,7 +48,7 @@ class World:
         self.hold = Event()
         self.hold.set()
         self._lock = Lock()
-        self.room = round((models + 0.5) * MODEL_BYTES)
+        self.room = (models - 1) * MODEL_BYTES + LOADING_BYTES + MIB // 2
         settings = Settings(
             _env_file=None,  # type: ignore[call-arg] # a developer's own must not decide
             data_dir=folder,
@@ -80,6 +81,12 @@ class World:
             self.registry.give_back(held)
             raise
         return held
+
+    def until_gone(self, model: ModelRef) -> None:
+        deadline = time.monotonic() + 10
+        while self.registry.is_loaded(model):
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
 
     def is_loaded(self, *models: ModelRef) -> list[bool]:
         return [self.registry.is_loaded(model) for model in models]
@@ -165,7 +172,7 @@ class TestWarming:
 
 
 class TestRoom:
-    """Two models fit."""
+    """Two models with BALLAST fit."""
 
     def test_the_one_used_longest_ago_makes_room(self, world: World) -> None:
         first, second, third = (world.model(ballast=BALLAST) for _ in range(3))
@@ -181,8 +188,7 @@ class TestRoom:
         world.get(second)
         world.hold.clear()
         waiting = world.registry.take(third)
-        while world.is_loaded(first):
-            time.sleep(0.001)
+        world.until_gone(first)
         assert not waiting.loaded.done()
         assert world.registry.used_bytes <= world.room
         world.hold.set()
@@ -210,8 +216,7 @@ class TestRoom:
         first, second, third = (world.model(ballast=BALLAST) for _ in range(3))
         one, other = world.take(first), world.take(second)
         waiting = world.registry.take(third)
-        while world.is_loaded(first):
-            time.sleep(0.001)
+        world.until_gone(first)
         # It leaves, and serves its user to the end.
         assert len(one.predictor.classify(["a", "b"]).probabilities) == 2
         assert not waiting.loaded.done()
@@ -250,7 +255,7 @@ class TestRoom:
             world.registry.give_back(held)
 
         with ThreadPoolExecutor(4) as threads:
-            list(threads.map(use, range(200)))
+            list(threads.map(use, range(80)))
         size = memory_of(world.artifacts.tree(models[0].artifact)).loaded
         assert size < most <= world.room
         assert world.loads.total() > len(models)
