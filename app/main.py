@@ -67,15 +67,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(health)
     protected = APIRouter(dependencies=[Depends(require_tenant), Depends(require_acceptable)])
     # Before the teachers: `report-cards` is no id of one.
-    for router in (
-        datasets,
-        jobs,
-        report_cards,
-        predictions,
-        models,
-        aliases,
-        teachers,
-    ):
+    for router in (datasets, jobs, report_cards, predictions, models, aliases, teachers):
         protected.include_router(router)
     app.include_router(protected)
     return app

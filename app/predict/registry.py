@@ -143,7 +143,7 @@ class ModelRegistry:
         needed = memory_of(files)
         if needed.loaded > self._shelf.room:
             raise ModelTooLarge(held.model.id, needed=needed.loaded, room=self._shelf.room)
-        self._verify(held.model.artifact, files)
+        files = self._artifacts.verified_tree(held.model.artifact)
         # A model that only just fits is loaded while it is alone.
         loading = min(needed.loading, self._shelf.room)
         self._shelf.reserve(held, loading, patience_s=PATIENCE_SECONDS)
@@ -156,11 +156,6 @@ class ModelRegistry:
         return_memory()
         self._shelf.shrink(held, needed.loaded)
         return predictor
-
-    def _verify(self, artifact: str, files: Files) -> None:
-        self._artifacts.verify(artifact)
-        for path in files.values():
-            self._artifacts.verify(path.name)
 
     def _give_up(self, held: Held, error: Exception, *, outcome: str) -> None:
         metrics.LOADS.labels(outcome).inc()
