@@ -45,6 +45,8 @@ class MalformedRequest(ServiceError):
     title = "The request could not be read"
 
 
+# The handlers below are async although they wait for nothing: Starlette would send a plain `def` to
+# a thread, and a refusal under overload has to be cheap.
 def install(app: FastAPI) -> None:
     """Register the handlers; nothing else in the app builds an error response."""
     app.add_exception_handler(ServiceError, _service_error)
@@ -64,12 +66,12 @@ def respond(request: Request, error: ServiceError, *, code: str | None = None) -
     )
 
 
-def _service_error(request: Request, error: Exception) -> Response:
+async def _service_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, ServiceError)
     return respond(request, error)
 
 
-def _validation_error(request: Request, error: Exception) -> Response:
+async def _validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     found = _without_echoes(error.errors())
     faults = [_fault(fault, error.body) for fault in found[:SHOWN_ERRORS]]
@@ -81,7 +83,7 @@ def _validation_error(request: Request, error: Exception) -> Response:
     return respond(request, ValidationFailed(detail, errors=faults), code=promoted)
 
 
-def _http_error(request: Request, error: Exception) -> Response:
+async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     headers = dict(error.headers or {})
     match error.status_code:
@@ -95,18 +97,18 @@ def _http_error(request: Request, error: Exception) -> Response:
     return respond(request, kind)
 
 
-def _database_error(request: Request, error: Exception) -> Response:
+async def _database_error(request: Request, error: Exception) -> Response:
     """An unreachable or overfull database is our trouble and passes; any other fault is a bug."""
     is_bug = isinstance(error, DBAPIError) and not isinstance(
         error, (OperationalError, InterfaceError)
     )
     if is_bug and not getattr(error, "connection_invalidated", False):
-        return _unexpected(request, error)
+        return await _unexpected(request, error)
     log.warning("database_unavailable", path=request.url.path, error=type(error).__name__)
     return respond(request, Unavailable("The database does not answer."))
 
 
-def _unexpected(request: Request, error: Exception) -> Response:
+async def _unexpected(request: Request, error: Exception) -> Response:
     log.error("unexpected_error", path=request.url.path, exc_info=error)
     return respond(request, ServiceError("The service failed; the request id finds it in the log."))
 

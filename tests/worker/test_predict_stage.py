@@ -13,9 +13,11 @@ import orjson
 import pyarrow.parquet as pq
 import pytest
 
+from app.predict.answered import Answered
 from app.predict.names import ModelRef
+from app.predict.reading import Reading
+from app.predict.rendering import render
 from app.predict.schemas import PredictBody
-from app.predict.service import render
 from core.artifacts import ArtifactStore
 from core.db.repositories.references import PARTS
 from core.db.repositories.stages import StageRepository
@@ -140,8 +142,9 @@ class TestTheAnswers:
         entries = entries_of(job, predict(job, {}))
         body = PredictBody(input=texts_of(), top_k=2, threshold=0.9, on_low_confidence="abstain")
         classified = Predictor.load(write_tiny_model(tmp_path / "tiny")).classify(body.input)
-        model = ModelRef(model_id, "")
-        shown = orjson.loads(render(model, classified, body=body, labels=LABELS, shown=2))
+        reading = Reading([1] * ROWS, classified.truncated.tolist(), classified.tokens)
+        answered = Answered(ModelRef(model_id, ""), LABELS, classified.probabilities, reading)
+        shown = orjson.loads(render(answered, body))
         assert len(entries) == len(shown["data"]) == ROWS
         for entry, told in zip(entries, shown["data"], strict=True):
             for name in ("label", "abstained", "truncated", "empty_input"):
