@@ -67,7 +67,17 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(health)
     protected = APIRouter(dependencies=[Depends(require_tenant), Depends(require_acceptable)])
     # Before the teachers: `report-cards` is no id of one.
-    for router in (datasets, jobs, report_cards, predictions, models, aliases, teachers):
+    for router in (
+        datasets,
+        jobs,
+        report_cards,
+        predictions,
+        models,
+        aliases,
+        kept_texts,
+        deferrals,
+        teachers,
+    ):
         protected.include_router(router)
     app.include_router(protected)
     return app
@@ -81,15 +91,24 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.bell = make_bell(settings)
     serving = Serving.start(settings, app.state.database, app.state.artifacts)
     app.state.serving = serving
+    app.state.text_keeper = serving.keeper
     app.state.event_streams = StreamPlaces()
     app.state.allow_list = AllowList.parse(settings.teacher_hosts)
     app.state.vault = open_vault(settings.secret_keys, data_dir=settings.data_dir)
     app.state.prices = read_prices(settings.prices_file)
     app.state.teacher_tests = ProbePlaces()
+    app.state.deferral = Deferral(
+        app.state.database,
+        allow_list=app.state.allow_list,
+        vault=app.state.vault,
+        seconds=settings.deferral_seconds,
+    )
     app.state.preloading = Preloading(serving.registry, settings.predict_preload)
     loading = asyncio.create_task(app.state.preloading.run())
     yield
     loading.cancel()
+    # While there is a database to settle with.
+    await app.state.deferral.close()
     serving.close()
     app.state.database.dispose()
 

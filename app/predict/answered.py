@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from app.predict.names import ModelRef
 from app.predict.reading import Reading
-from llkd.types import FloatArray
+from llkd.types import Classified, FloatArray
 
 
 @dataclass(frozen=True)
@@ -23,3 +25,9 @@ class Answered:
     labels: Sequence[str]
     probabilities: FloatArray
     reading: Reading
+
+    @property
+    def classified(self) -> Classified:
+        """The same without names."""
+        truncated = np.array(self.reading.truncated, dtype=np.bool_)
+        return Classified(self.probabilities, truncated, self.reading.tokens)

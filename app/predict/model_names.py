@@ -3,6 +3,7 @@
 from app.predict.errors import ModelNotReady
 from app.predict.names import ModelRef
 from core.db.repositories.jobs import JobRepository
+from core.db.repositories.kept_texts import KeptTextRepository
 from core.db.repositories.models import LATEST, ModelRepository
 from core.db.session import Database
 from core.errors import Gone, NotFound
@@ -31,4 +32,5 @@ def look_up(database: Database, tenant: TenantId, name: str) -> ModelRef:
             raise NotFound("model", name)
         if row.deleted_at is not None:
             raise Gone("model", name)
-        return ModelRef(row.id, row.artifact)
+        keeping = KeptTextRepository(session).keeping(tenant, row.id)
+        return ModelRef(row.id, row.artifact, None if keeping is None else keeping.below)

@@ -9,6 +9,7 @@ import numpy as np
 
 from app.predict.answered import Answered
 from app.predict.lanes import Work
+from app.predict.names import ModelRef
 from app.predict.rendering import render
 from app.predict.schemas import MAX_SCORES, PredictBody
 from app.predict.serving import Serving
@@ -82,9 +83,10 @@ async def classify(
     with serving.admission.admitted(registry.lane(model), texts):
         held = registry.take(model)
         try:
-            return await _answer(
+            answered = await _answer(
                 serving,
                 held,
+                model=model,
                 texts=texts,
                 long_texts=long_texts,
                 most_scores=most_scores,
@@ -92,12 +94,15 @@ async def classify(
             )
         finally:
             registry.give_back(held)
+    serving.keeper.offer(model, texts, answered.classified, labels=answered.labels)
+    return answered
 
 
 async def _answer(
     serving: Serving,
     held: Held,
     *,
+    model: ModelRef,
     texts: Sequence[str],
     long_texts: LongTexts,
     most_scores: int | None,
@@ -125,7 +130,7 @@ async def _answer(
     held.lane.meter.count_answers(
         probabilities, threshold=threshold, truncated=sum(reading.truncated)
     )
-    return Answered(held.model, labels, probabilities, reading)
+    return Answered(model, labels, probabilities, reading)
 
 
 def _rows(work: Work) -> FloatArray:

@@ -6,6 +6,7 @@ from typing import Self
 
 from app.predict.admission import Admission
 from app.predict.batcher import Batcher
+from app.predict.kept_texts import TextKeeper, make_keeper
 from app.predict.reading import Reader
 from app.predict.registry import ModelRegistry
 from app.predict.returned_memory import keep_heaps_few
@@ -16,26 +17,31 @@ from core.db.session import Database
 
 @dataclass(frozen=True)
 class Serving:
-    """Models, the threads that run them, and the door before both."""
+    """Models, the threads that run them, the door before both, and who keeps unsure texts."""
 
     registry: ModelRegistry
     batcher: Batcher
     admission: Admission
     reader: Reader
+    keeper: TextKeeper
 
     @classmethod
     def start(cls, settings: Settings, database: Database, artifacts: ArtifactStore) -> Self:
         """Start the threads; no model is loaded yet."""
         keep_heaps_few()
         batcher = Batcher(threads=settings.predict_threads or os.cpu_count() or 1)
-        return cls.of(settings, ModelRegistry(settings, database, artifacts), batcher)
+        registry = ModelRegistry(settings, database, artifacts)
+        return cls.of(settings, registry, batcher, make_keeper(database))
 
     @classmethod
-    def of(cls, settings: Settings, registry: ModelRegistry, batcher: Batcher) -> Self:
+    def of(
+        cls, settings: Settings, registry: ModelRegistry, batcher: Batcher, keeper: TextKeeper
+    ) -> Self:
         """Put these parts together."""
-        return cls(registry, batcher, Admission(settings, batcher), Reader(batcher))
+        return cls(registry, batcher, Admission(settings, batcher), Reader(batcher), keeper)
 
     def close(self) -> None:
         """Let the batches that run end; answer nothing more."""
         self.batcher.close()
+        self.keeper.close()
         self.registry.close()

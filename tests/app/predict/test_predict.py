@@ -371,8 +371,9 @@ def _without_threads(client: TestClient) -> Serving:
     """The service with its model in memory, and nobody who answers."""
     _predict(client, input="a")
     state: Any = client.app.state  # type: ignore[attr-defined]
-    state.serving.batcher.close()
-    state.serving = Serving.of(state.settings, state.serving.registry, Batcher(threads=0))
+    serving = state.serving
+    serving.batcher.close()
+    state.serving = Serving.of(state.settings, serving.registry, Batcher(threads=0), serving.keeper)
     return state.serving  # type: ignore[no-any-return]
 
 
