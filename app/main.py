@@ -89,27 +89,24 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.database = Database(settings.database)
     app.state.artifacts = ArtifactStore(settings.data_dir / "artifacts")
     app.state.bell = make_bell(settings)
-    serving = Serving.start(settings, app.state.database, app.state.artifacts)
-    app.state.serving = serving
-    app.state.text_keeper = serving.keeper
     app.state.event_streams = StreamPlaces()
     app.state.allow_list = AllowList.parse(settings.teacher_hosts)
     app.state.vault = open_vault(settings.secret_keys, data_dir=settings.data_dir)
     app.state.prices = read_prices(settings.prices_file)
     app.state.teacher_tests = ProbePlaces()
-    app.state.deferral = Deferral(
+    deferral = Deferral(
         app.state.database,
         allow_list=app.state.allow_list,
         vault=app.state.vault,
         seconds=settings.deferral_seconds,
     )
+    serving = Serving.start(settings, app.state.database, app.state.artifacts, deferral=deferral)
+    app.state.serving = serving
     app.state.preloading = Preloading(serving.registry, settings.predict_preload)
     loading = asyncio.create_task(app.state.preloading.run())
     yield
     loading.cancel()
-    # While there is a database to settle with.
-    await app.state.deferral.close()
-    serving.close()
+    await serving.close()
     app.state.database.dispose()
 
 

@@ -29,10 +29,19 @@ class Reference:
     labels: FloatArray
 
     @classmethod
-    def of(cls, probabilities: FloatArray) -> Self:
-        """The reference that answers [N, K] to validation texts make, N at least 1."""
-        counts = AnswerCounts.of(probabilities)
-        return cls(counts.scores / len(probabilities), counts.labels / len(probabilities))
+    def of(cls, scores: FloatArray, labels: IntArray, *, class_count: int) -> Self:
+        """The reference that the best scores [N] and labels [N] of validation texts make.
+
+        Args:
+            class_count: K.
+
+        Raises:
+            ValueError: there are no texts.
+        """
+        if not len(scores):
+            raise ValueError("a reference needs texts")
+        counts = AnswerCounts.of(scores, labels, class_count=class_count)
+        return cls(counts.scores / len(scores), counts.labels / len(scores))
 
 
 @dataclass
@@ -52,13 +61,12 @@ class AnswerCounts:
         return cls(np.zeros(SCORE_BINS, dtype=np.int64), np.zeros(class_count, dtype=np.int64))
 
     @classmethod
-    def of(cls, probabilities: FloatArray) -> Self:
-        """The counts of answers [N, K]."""
-        best = np.minimum(probabilities.max(axis=1) * SCORE_BINS, SCORE_BINS - 1)
-        labels = probabilities.argmax(axis=1)
+    def of(cls, scores: FloatArray, labels: IntArray, *, class_count: int) -> Self:
+        """The counts of the best scores [N] and labels [N]."""
+        tenths = np.minimum(scores * SCORE_BINS, SCORE_BINS - 1).astype(np.int64)
         return cls(
-            np.bincount(best.astype(np.int64), minlength=SCORE_BINS),
-            np.bincount(labels, minlength=probabilities.shape[1]),
+            np.bincount(tenths, minlength=SCORE_BINS),
+            np.bincount(labels, minlength=class_count),
         )
 
     @property
@@ -83,7 +91,13 @@ class RollingAnswers:
 
     def count(self, probabilities: FloatArray) -> None:
         """Take answers [N, K] into account."""
-        self._newer = self._newer.plus(AnswerCounts.of(probabilities))
+        self._newer = self._newer.plus(
+            AnswerCounts.of(
+                probabilities.max(axis=1),
+                probabilities.argmax(axis=1),
+                class_count=self._class_count,
+            )
+        )
         self._turn(len(probabilities))
 
     def score_drift(self, reference: Reference) -> float:

@@ -71,6 +71,11 @@ class Predictor:
         return self._manifest.labels
 
     @property
+    def engine(self) -> str:
+        """What computes."""
+        return self._engine.name
+
+    @property
     def size_bytes(self) -> int:
         """Size of the files; memory in use is about a quarter more."""
         return self._size_bytes

@@ -3,11 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from app.predict.names import ModelRef
 from app.predict.reading import Reading
-from llkd.types import Classified, FloatArray
+from llkd.types import BoolArray, FloatArray
 
 
 @dataclass(frozen=True)
@@ -18,16 +16,12 @@ class Answered:
         model: the immutable model that answered.
         labels: its K labels, in the order of the probabilities.
         probabilities: [N, K], rows sum to 1.
+        unsure: [N], whether the score of the best label is below its threshold.
         reading: how the texts were read.
     """
 
     model: ModelRef
     labels: Sequence[str]
     probabilities: FloatArray
+    unsure: BoolArray
     reading: Reading
-
-    @property
-    def classified(self) -> Classified:
-        """The same without names."""
-        truncated = np.array(self.reading.truncated, dtype=np.bool_)
-        return Classified(self.probabilities, truncated, self.reading.tokens)

@@ -11,7 +11,7 @@ from app.predict.classify_schemas import Classification, ClassifyRequest
 from app.predict.hanging_up import HungUp, until_hung_up
 from app.predict.quick_route import QuickRoute
 from app.predict.schemas import PredictBody, Predictions, PredictRequest
-from app.predict.service import classify, predict
+from app.predict.service import classify, predict, resolve
 from app.predict.serving import Serving
 from core.ids import TenantId
 
@@ -52,9 +52,9 @@ async def classify_named(
     """Classify texts in the request and answer that vLLM's server has for classifiers."""
     try:
         async with until_hung_up(request):
-            answered = await classify(
-                serving, tenant=tenant, reference=body.model, texts=body.input
-            )
+            model = await resolve(serving, tenant=tenant, reference=body.model)
+            answered = await classify(serving, model, body.input)
+            serving.keeper.offer(answered, body.input)
             content = render_classification(answered, request_id=request.scope["request_id"])
     except HungUp:
         return Response(status_code=CLIENT_CLOSED_REQUEST)

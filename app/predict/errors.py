@@ -1,6 +1,6 @@
 """What predict refuses."""
 
-from core.errors import ServiceError
+from core.errors import ErrorItem, ServiceError
 
 
 class Overloaded(ServiceError):
@@ -27,6 +27,22 @@ class ModelNotReady(ServiceError):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"The model {name[:80]!r} is still being made.")
+
+
+class NotCertified(ServiceError):
+    """A `target` needs a model with certification texts, served by an engine that answered them.
+
+    Distil it by a job with `certification`, or with gold rows that the teacher answered; or give
+    a `threshold` of your own.
+    """
+
+    status = 422
+    code = "not-certified"
+    title = "Nothing is certified of this model"
+
+    def __init__(self) -> None:
+        message = "This model, as it is served, has no certification texts to find thresholds with."
+        super().__init__(message, errors=[ErrorItem("/target", self.code, message)])
 
 
 class ModelUnavailable(ServiceError):

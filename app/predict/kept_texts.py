@@ -1,6 +1,6 @@
 """Texts that a model was unsure of, on their way to the database, which no request waits for."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
@@ -10,11 +10,11 @@ import numpy as np
 import structlog
 from prometheus_client import Counter
 
-from app.predict.names import DATABASE_FAULTS, ModelRef
+from app.predict.answered import Answered
+from app.predict.names import DATABASE_FAULTS
 from core.db.repositories.kept_texts import KeptReason, KeptTextRepository, UnsureText
 from core.db.session import Database
 from core.ids import ModelId
-from llkd.types import Classified
 
 log = structlog.get_logger(__name__)
 
@@ -48,22 +48,22 @@ class TextKeeper:
         self._thread.start()
 
     def offer(
-        self,
-        model: ModelRef,
-        texts: Sequence[str],
-        classified: Classified,
-        *,
-        labels: Sequence[str],
+        self, answered: Answered, texts: Sequence[str], *, deferred: Collection[int] = ()
     ) -> None:
         """Take the texts whose best score is below what the model's keeping says, if it has one.
 
         Neither waits nor fails: what there is no room for is dropped and counted.
+
+        Args:
+            deferred: places of the texts that were passed on to the teacher: taken as well.
         """
+        model = answered.model
         if model.keep_below is None:
             return
-        best = classified.probabilities.argmax(axis=1)
-        scores = classified.probabilities.max(axis=1)
-        for index in np.flatnonzero(scores < model.keep_below).tolist():
+        best = answered.probabilities.argmax(axis=1)
+        scores = answered.probabilities.max(axis=1)
+        unsure = np.flatnonzero(scores < model.keep_below).tolist()
+        for index in sorted({*unsure, *deferred}):
             text = texts[index]
             if not text.strip() or "\0" in text:
                 # Nothing to learn from, and nothing that every database stores.
@@ -71,8 +71,9 @@ class TextKeeper:
             if len(text) > MOST_CHARACTERS:
                 DROPPED.labels("too_long").inc()
                 continue
-            label, score = labels[best[index]], float(scores[index])
-            self._put(model.id, UnsureText(text, label, score, KeptReason.LOW_CONFIDENCE))
+            label, score = answered.labels[best[index]], float(scores[index])
+            reason = KeptReason.DEFERRED if index in deferred else KeptReason.LOW_CONFIDENCE
+            self._put(model.id, UnsureText(text, label, score, reason))
 
     def close(self) -> None:
         """Write what waits, try nothing twice, and end the thread."""

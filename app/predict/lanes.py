@@ -26,9 +26,7 @@ class Meter(Protocol):
 
     def count_batch(self, *, lengths: Sequence[int], seconds: float) -> None: ...
 
-    def count_answers(
-        self, probabilities: FloatArray, *, threshold: float | None, truncated: int
-    ) -> None: ...
+    def count_answers(self, probabilities: FloatArray, *, unsure: int, truncated: int) -> None: ...
 
 
 class Work:

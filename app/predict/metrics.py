@@ -79,13 +79,11 @@ class ModelMeter:
         self._seconds.inc(seconds)
         self._batch_size.observe(len(lengths))
 
-    def count_answers(
-        self, probabilities: FloatArray, *, threshold: float | None, truncated: int
-    ) -> None:
+    def count_answers(self, probabilities: FloatArray, *, unsure: int, truncated: int) -> None:
         """Take the answers [N, K] of one request into account."""
         self._texts.inc(len(probabilities))
-        if threshold is not None:
-            self._abstained.inc(int((probabilities.max(axis=1) < threshold).sum()))
+        if unsure:
+            self._abstained.inc(unsure)
         if truncated:
             self._truncated.inc(truncated)
         if self._answers is not None:

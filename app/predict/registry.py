@@ -18,12 +18,12 @@ from app.predict.model_names import look_up
 from app.predict.names import ModelNames, ModelRef
 from app.predict.returned_memory import return_memory
 from app.predict.shelf import Held, Shelf
+from app.predict.validation import read_validation
 from app.predict.warming import warm
 from core.artifacts import ArtifactStore
 from core.config import Settings
 from core.db.session import Database
 from core.ids import ModelId
-from llkd.drift import Reference
 from llkd.predictor import Predictor
 
 log = structlog.get_logger(__name__)
@@ -40,11 +40,6 @@ PATIENCE_SECONDS = 30.0
 Files = Mapping[str, Path]
 
 
-def no_reference(_: Files) -> Reference | None:
-    """How these files' model answered when it was validated: they do not say."""
-    return None
-
-
 class ModelRegistry:
     """Names to models, models to predictors. Safe to call from several threads."""
 
@@ -55,12 +50,10 @@ class ModelRegistry:
         artifacts: ArtifactStore,
         *,
         load: Callable[[Files], Predictor] = Predictor.load,
-        reference_of: Callable[[Files], Reference | None] = no_reference,
     ) -> None:
         self.names = ModelNames(partial(look_up, database))
         self._artifacts = artifacts
         self._load_files = load
-        self._reference_of = reference_of
         self._shelf = Shelf(room_for_models(settings.predict_cache_bytes), unload=self._unloaded)
         # A model that leaves and one that comes back may be the same: they share a meter.
         self._meters: dict[ModelId, tuple[ModelMeter, int]] = {}
@@ -150,9 +143,10 @@ class ModelRegistry:
         predictor = self._load_files(files)
         warm(predictor, held.lane.pace)
         held.lane.answer = predictor.answer
-        reference = self._reference_of(files)
-        if reference is not None:
-            self._meters[held.model.id][0].watch_drift(reference)
+        validation = read_validation(files, predictor)
+        if validation is not None:
+            held.certifier = validation.certifier
+            self._meters[held.model.id][0].watch_drift(validation.reference)
         return_memory()
         self._shelf.shrink(held, needed.loaded)
         return predictor

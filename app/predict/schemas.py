@@ -2,8 +2,17 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+)
 
+from app.predict.deferral.outcome import DeferralStatus
 from llkd.long_texts import MOST_WINDOWS, LongTexts
 
 MAX_TEXTS = 10_000
@@ -30,6 +39,35 @@ Input = Annotated[
 ]
 
 
+Threshold = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+# Told apart by its form: a plain union would report a fault once for each reading.
+Thresholds = Annotated[
+    Annotated[Threshold, Tag("(for all)")]
+    | Annotated[dict[str, Threshold], Field(min_length=1, max_length=1000), Tag("(by label)")],
+    Discriminator(lambda value: "(by label)" if isinstance(value, dict) else "(for all)"),
+]
+
+
+class TargetSpec(BaseModel):
+    """Agreement with the teacher that the answers shall have: thresholds are found for it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    agreement: float = Field(
+        gt=0,
+        lt=1,
+        description="Share of the answers given that equal the teacher's, at the least.",
+        examples=[0.95],
+    )
+    delta: float = Field(
+        default=0.05,
+        gt=0,
+        lt=1,
+        description="The risk that it is less, over the draw of the certification texts.",
+        examples=[0.05],
+    )
+
+
 class PredictBody(BaseModel):
     """Texts to classify, and how to answer."""
 
@@ -44,17 +82,24 @@ class PredictBody(BaseModel):
         f"Texts times scores may not pass {MAX_SCORES}.",
         examples=[3],
     )
-    threshold: float | None = Field(
+    threshold: Thresholds | None = Field(
         default=None,
-        ge=0,
-        le=1,
-        allow_inf_nan=False,
-        description="Score that the best label must reach; below it the answer is `abstained`.",
-        examples=[0.7],
+        description="Score that the best label must reach, one for all labels or by label (0 for "
+        "those left out); below it the answer is `abstained`.",
+        examples=[0.7, {"billing": 0.6, "tech": 0.8}],
     )
-    on_low_confidence: Literal["return", "abstain"] = Field(
+    target: TargetSpec | None = Field(
+        default=None,
+        description="Instead of `threshold`: thresholds by label, certified on texts whose "
+        "teacher's answers are known; 422 for a model without such texts. What happens below them "
+        "has to be said: `abstain` or `teacher`.",
+        examples=[{"agreement": 0.95, "delta": 0.05}],
+    )
+    on_low_confidence: Literal["return", "abstain", "teacher"] = Field(
         default="return",
-        description="Below `threshold`: `return` keeps the best label, `abstain` makes it null.",
+        description="Below the threshold: `return` keeps the best label, `abstain` makes it null, "
+        "`teacher` asks the teacher that made the model, from the model's `deferral` budget.",
+        examples=["abstain"],
     )
     long_texts: LongTexts = Field(
         default="head",
@@ -87,9 +132,24 @@ class Prediction(BaseModel):
 
     index: int = Field(description="Place of the text in `input`, from 0.", examples=[0])
     label: str | None = Field(description="The best label; null if abstained.", examples=["tech"])
-    score: float = Field(ge=0, le=1, description="Of the best label.", examples=[0.94])
-    abstained: bool = Field(description="Whether `score` is below `threshold`.", examples=[False])
-    answered_by: Literal["student"] = Field(examples=["student"])
+    score: float | None = Field(
+        ge=0,
+        le=1,
+        description="Of the best label, by whoever answered; null where a teacher tells none.",
+        examples=[0.94],
+    )
+    abstained: bool = Field(
+        description="Whether the student's score is below the threshold, and nobody else answered.",
+        examples=[False],
+    )
+    answered_by: Literal["student", "teacher"] = Field(
+        description="Who gave `label`.", examples=["student"]
+    )
+    deferral: DeferralStatus | None = Field(
+        description="What came of asking the teacher; null where it was not asked. Unless "
+        "`answered` or `cached`, the student's answer stands, and is `abstained`.",
+        examples=[None],
+    )
     truncated: bool = Field(description="Whether some of the text was not read.", examples=[False])
     windows: int = Field(
         ge=1, description="Windows read of the text: 1 but for `sliding_mean`.", examples=[1]
@@ -98,7 +158,7 @@ class Prediction(BaseModel):
         description="Whether the text was blank: the answer is then the model's prior.",
         examples=[False],
     )
-    scores: list[Score] = Field(description="`top_k` labels, best first.")
+    scores: list[Score] = Field(description="The student's `top_k` labels, best first.")
 
 
 class PredictUsage(BaseModel):

@@ -1,24 +1,27 @@
-"""From a request to its answer: resolve, let in, load, read, batch, shape."""
+"""From a request to its answer: resolve, let in, load, read, batch, pass on, shape."""
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import anyio.to_thread
 import numpy as np
 
 from app.predict.answered import Answered
+from app.predict.deferral.outcome import Deferred
 from app.predict.lanes import Work
 from app.predict.names import ModelRef
 from app.predict.rendering import render
 from app.predict.schemas import MAX_SCORES, PredictBody
 from app.predict.serving import Serving
 from app.predict.shelf import Held
+from app.predict.thresholds import Wanted, find_thresholds
+from app.predict.wanted import wanted_by
 from core.errors import ErrorItem, NotFound, ValidationFailed
 from core.ids import TenantId
 from llkd.long_texts import LongTexts
 from llkd.predictor import mean_of_windows
-from llkd.types import FloatArray
+from llkd.types import BoolArray, FloatArray
 
 _WORD = "[a-z0-9][a-z0-9._-]{0,63}"
 REFERENCE = re.compile(rf"{_WORD}(@{_WORD})?|(model|job)_[0-9A-HJKMNP-TV-Z]{{26}}")
@@ -37,76 +40,94 @@ async def predict(
         The JSON of `app.predict.schemas.Predictions`.
 
     Raises:
-        ServiceError: as `classify`.
+        ServiceError: as `wanted_by`, `resolve`, `Deferral.check` and `classify`.
     """
+    wanted = wanted_by(body)
+    model = await resolve(serving, tenant=tenant, reference=reference)
+    if body.on_low_confidence == "teacher":
+        await serving.deferral.check(tenant, model.id)
     answered = await classify(
         serving,
-        tenant=tenant,
-        reference=reference,
-        texts=body.input,
+        model,
+        body.input,
         long_texts=body.long_texts,
         most_scores=body.top_k,
-        threshold=body.threshold,
+        wanted=wanted,
     )
+    deferred: Mapping[int, Deferred] = {}
+    if body.on_low_confidence == "teacher" and answered.unsure.any():
+        unsure = np.flatnonzero(answered.unsure).tolist()
+        texts = [body.input[index] for index in unsure]
+        answers = await serving.deferral.answer(tenant, model.id, texts)
+        deferred = dict(zip(unsure, answers, strict=True))
+    serving.keeper.offer(answered, body.input, deferred=deferred.keys())
     if answered.probabilities.size <= INLINE_SCORES:
-        return render(answered, body)
-    return await anyio.to_thread.run_sync(render, answered, body)
+        return render(answered, body, deferred)
+    return await anyio.to_thread.run_sync(render, answered, body, deferred)
+
+
+async def resolve(serving: Serving, *, tenant: TenantId, reference: str) -> ModelRef:
+    """The immutable model that a reference means now.
+
+    Args:
+        reference: a model's or job's id, a name, or `name@alias`.
+
+    Raises:
+        NotFound, Gone, ModelNotReady
+    """
+    if REFERENCE.fullmatch(reference) is None:
+        raise NotFound("model", reference)
+    names = serving.registry.names
+    model = names.remembered(tenant, reference)
+    if model is None:
+        model = await anyio.to_thread.run_sync(names.ask, tenant, reference)
+    return model
 
 
 async def classify(
     serving: Serving,
-    *,
-    tenant: TenantId,
-    reference: str,
+    model: ModelRef,
     texts: Sequence[str],
+    *,
     long_texts: LongTexts = "head",
     most_scores: int | None = None,
-    threshold: float | None = None,
+    wanted: Wanted = None,
 ) -> Answered:
     """Classify N texts; touches neither database nor disk once the model is in memory.
 
     Args:
-        reference: a model's or job's id, a name, or `name@alias`.
         most_scores: scores a text that will be told; None for one a label.
-        threshold: below it an answer counts as abstained.
+        wanted: below which scores an answer is unsure.
 
     Raises:
-        NotFound, Gone, ModelNotReady, ModelUnavailable, NoRoom, ModelTooLarge, Overloaded,
-        ValidationFailed
+        ModelUnavailable, NoRoom, ModelTooLarge, Overloaded, NotCertified, ValidationFailed
     """
-    if REFERENCE.fullmatch(reference) is None:
-        raise NotFound("model", reference)
     registry = serving.registry
-    model = registry.names.remembered(tenant, reference)
-    if model is None:
-        model = await anyio.to_thread.run_sync(registry.names.ask, tenant, reference)
     with serving.admission.admitted(registry.lane(model), texts):
         held = registry.take(model)
         try:
-            answered = await _answer(
+            return await _answer(
                 serving,
+                model,
                 held,
-                model=model,
-                texts=texts,
+                texts,
                 long_texts=long_texts,
                 most_scores=most_scores,
-                threshold=threshold,
+                wanted=wanted,
             )
         finally:
             registry.give_back(held)
-    serving.keeper.offer(model, texts, answered.classified, labels=answered.labels)
-    return answered
 
 
 async def _answer(
     serving: Serving,
-    held: Held,
-    *,
     model: ModelRef,
+    held: Held,
     texts: Sequence[str],
+    *,
     long_texts: LongTexts,
     most_scores: int | None,
-    threshold: float | None,
+    wanted: Wanted,
 ) -> Answered:
     if not held.loaded.done():
         with serving.admission.promised(held.lane, texts):
@@ -114,6 +135,7 @@ async def _answer(
             await asyncio.shield(asyncio.wrap_future(held.loaded))
     labels = held.predictor.labels
     _refuse_too_many(texts=len(texts), scores=min(most_scores or len(labels), len(labels)))
+    thresholds = find_thresholds(wanted, labels, held.certifier)
     work = serving.batcher.open(held.lane)
     try:
         if serving.reader.is_small(texts):
@@ -127,10 +149,19 @@ async def _answer(
         serving.batcher.abandon(work)
         raise
     probabilities = mean_of_windows(_rows(work), reading.windows)
+    unsure = _unsure(probabilities, thresholds)
     held.lane.meter.count_answers(
-        probabilities, threshold=threshold, truncated=sum(reading.truncated)
+        probabilities, unsure=int(unsure.sum()), truncated=sum(reading.truncated)
     )
-    return Answered(model, labels, probabilities, reading)
+    return Answered(model, labels, probabilities, unsure, reading)
+
+
+def _unsure(probabilities: FloatArray, thresholds: FloatArray | None) -> BoolArray:
+    """[N], which of the answers [N, K] do not reach the threshold of their label."""
+    if thresholds is None:
+        return np.zeros(len(probabilities), dtype=np.bool_)
+    found: BoolArray = probabilities.max(axis=1) < thresholds[probabilities.argmax(axis=1)]
+    return found
 
 
 def _rows(work: Work) -> FloatArray:

@@ -6,6 +6,7 @@ from typing import Self
 
 from app.predict.admission import Admission
 from app.predict.batcher import Batcher
+from app.predict.deferral.deferral import Deferral
 from app.predict.kept_texts import TextKeeper, make_keeper
 from app.predict.reading import Reader
 from app.predict.registry import ModelRegistry
@@ -17,31 +18,39 @@ from core.db.session import Database
 
 @dataclass(frozen=True)
 class Serving:
-    """Models, the threads that run them, the door before both, and who keeps unsure texts."""
+    """Models, the threads that run them, the door before both, and what unsure texts go to."""
 
     registry: ModelRegistry
     batcher: Batcher
     admission: Admission
     reader: Reader
+    deferral: Deferral
     keeper: TextKeeper
 
     @classmethod
-    def start(cls, settings: Settings, database: Database, artifacts: ArtifactStore) -> Self:
+    def start(
+        cls,
+        settings: Settings,
+        database: Database,
+        artifacts: ArtifactStore,
+        *,
+        deferral: Deferral,
+    ) -> Self:
         """Start the threads; no model is loaded yet."""
         keep_heaps_few()
         batcher = Batcher(threads=settings.predict_threads or os.cpu_count() or 1)
-        registry = ModelRegistry(settings, database, artifacts)
-        return cls.of(settings, registry, batcher, make_keeper(database))
+        return cls(
+            ModelRegistry(settings, database, artifacts),
+            batcher,
+            Admission(settings, batcher),
+            Reader(batcher),
+            deferral,
+            make_keeper(database),
+        )
 
-    @classmethod
-    def of(
-        cls, settings: Settings, registry: ModelRegistry, batcher: Batcher, keeper: TextKeeper
-    ) -> Self:
-        """Put these parts together."""
-        return cls(registry, batcher, Admission(settings, batcher), Reader(batcher), keeper)
-
-    def close(self) -> None:
-        """Let the batches that run end; answer nothing more."""
+    async def close(self) -> None:
+        """Let the batches that run end, settle and write what waits; answer nothing more."""
+        await self.deferral.close()
         self.batcher.close()
         self.keeper.close()
         self.registry.close()

@@ -40,27 +40,36 @@ class TestPopulationStability:
         assert math.isnan(population_stability(np.array([0.5, 0.5]), counts, texts=LEAST_TEXTS - 1))
 
 
+def reference_of(probabilities):
+    best, labels = probabilities.max(axis=1), probabilities.argmax(axis=1)
+    return Reference.of(best, labels, class_count=probabilities.shape[1])
+
+
 class TestReference:
     def test_shares_sum_to_one(self):
-        reference = Reference.of(answers(0.25, texts=40))
+        reference = reference_of(answers(0.25, texts=40))
         assert reference.labels.tolist() == [0.25, 0.75]
         assert reference.scores.shape == (SCORE_BINS,)
         assert reference.scores[8] == 1
 
     def test_a_score_of_one_is_in_the_last_bin(self):
-        assert Reference.of(np.array([[1.0, 0.0]])).scores[SCORE_BINS - 1] == 1
+        assert reference_of(np.array([[1.0, 0.0]])).scores[SCORE_BINS - 1] == 1
+
+    def test_there_is_none_without_texts(self):
+        with pytest.raises(ValueError, match="texts"):
+            Reference.of(np.zeros(0), np.zeros(0, dtype=np.int64), class_count=2)
 
 
 class TestRollingAnswers:
     def test_the_same_answers_are_no_drift(self):
         rolling = RollingAnswers(2)
         rolling.count(answers(0.5, texts=1000))
-        reference = Reference.of(answers(0.5, texts=40))
+        reference = reference_of(answers(0.5, texts=40))
         assert rolling.label_drift(reference) == pytest.approx(0)
         assert rolling.score_drift(reference) == pytest.approx(0)
 
     def test_other_labels_and_other_scores_are_told_apart(self):
-        reference = Reference.of(answers(0.5, texts=40))
+        reference = reference_of(answers(0.5, texts=40))
         labels, scores = RollingAnswers(2), RollingAnswers(2)
         labels.count(answers(0.9, texts=1000))
         scores.count(np.tile([[0.55, 0.45], [0.45, 0.55]], (500, 1)))
@@ -74,4 +83,4 @@ class TestRollingAnswers:
         rolling.count(answers(0.0, texts=WINDOW))
         for _ in range(WINDOW // 100):
             rolling.count(answers(0.5, texts=100))
-        assert rolling.label_drift(Reference.of(answers(0.5, texts=40))) == pytest.approx(0)
+        assert rolling.label_drift(reference_of(answers(0.5, texts=40))) == pytest.approx(0)

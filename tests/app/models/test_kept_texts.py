@@ -65,9 +65,12 @@ class TestKeepTexts:
         told = answer.json()
         assert (told["model_id"], told["below"], told["max_rows"]) == (served, 0.6, 1000)
         assert told["counts"] == {"low_confidence": 0, "deferred": 0}
-        for _ in range(3):
+        deadline = time.monotonic() + 20
+        # A process hears of it within a second.
+        while not (page := client.get(f"/models/{served}/kept_texts").json())["data"]:
+            assert time.monotonic() < deadline, page
             answer = client.post("/predict", json=ask | {"input": ["so what", SURE, " so what"]})
-        page = until_kept(client, served, 1)
+            time.sleep(0.05)
         assert page["keeping"]["counts"]["low_confidence"] == 1
         (kept,) = page["data"]
         assert (kept["text"], kept["reason"]) == ("so what", "low_confidence")
@@ -79,7 +82,7 @@ class TestKeepTexts:
     ) -> None:
         client.put(f"/models/{served}/kept_texts", json={"below": 1, "max_rows": 5})
         client.post("/predict", json={"model": served, "input": [f"t{n}" for n in range(9)]})
-        client.app.state.text_keeper.close()  # type: ignore[attr-defined]
+        client.app.state.serving.keeper.close()  # type: ignore[attr-defined]
         with database.read() as session:
             assert len(list(KeptTextRepository(session).texts(served))) == 5
 
@@ -156,7 +159,7 @@ class TestForgetKeptTexts:
         assert client.delete(path).status_code == 204
         assert client.delete(path).status_code == 204
         client.post("/predict", json={"model": served, "input": [UNSURE]})
-        client.app.state.text_keeper.close()  # type: ignore[attr-defined]
+        client.app.state.serving.keeper.close()  # type: ignore[attr-defined]
         assert client.get(path).json()["data"] == []
         assert client.get(path).json()["keeping"] is None
 

@@ -10,11 +10,12 @@ from prometheus_client import REGISTRY
 from sqlalchemy.exc import OperationalError
 
 from app.predict import kept_texts
+from app.predict.answered import Answered
 from app.predict.kept_texts import TextKeeper
 from app.predict.names import ModelRef
+from app.predict.reading import Reading
 from core.db.repositories.kept_texts import KeptReason, UnsureText
 from core.ids import ModelId
-from llkd.types import Classified
 
 MODEL = ModelRef(ModelId("model_01JZ8Q4ZK3V9W2T5R7X1M6N0PD"), "0" * 64, keep_below=0.6)
 LABELS = ("billing", "tech")
@@ -58,18 +59,20 @@ def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kept_texts, "FLUSH_SECONDS", 0.02)
 
 
-def answers(*scores: float) -> Classified:
+def answers(*scores: float, model: ModelRef = MODEL) -> Answered:
     """The second label with these scores, which may be below a half."""
     first = [min(1 - score, score - 1e-6) for score in scores]
-    return Classified(
+    return Answered(
+        model,
+        LABELS,
         probabilities=np.array(list(zip(first, scores, strict=True))),
-        truncated=np.zeros(len(scores), dtype=np.bool_),
-        tokens=1,
+        unsure=np.zeros(len(scores), dtype=np.bool_),
+        reading=Reading(),
     )
 
 
 def offer(keeper: TextKeeper, texts: Sequence[str], *, model: ModelRef = MODEL) -> None:
-    keeper.offer(model, texts, answers(*[0.55] * len(texts)), labels=LABELS)
+    keeper.offer(answers(*[0.55] * len(texts), model=model), texts)
 
 
 def dropped(reason: str) -> float:
@@ -85,10 +88,20 @@ def until(happened: Callable[[], bool]) -> None:
 
 class TestOffer:
     def test_texts_below_the_score_are_written_soon(self, keeper: TextKeeper, shelf: Shelf) -> None:
-        keeper.offer(MODEL, ["a", "b", "c"], answers(0.59, 0.6, 0.99), labels=LABELS)
+        keeper.offer(answers(0.59, 0.6, 0.99), ["a", "b", "c"])
         until(lambda: shelf.stored != [])
         expected = UnsureText("a", "tech", 0.59, KeptReason.LOW_CONFIDENCE)
         assert shelf.stored == [(MODEL.id, expected)]
+
+    def test_those_passed_on_are_kept_whatever_their_score(
+        self, keeper: TextKeeper, shelf: Shelf
+    ) -> None:
+        keeper.offer(answers(0.59, 0.7, 0.99), ["a", "b", "c"], deferred={0, 1})
+        until(lambda: len(shelf.stored) == 2)
+        assert [(text.text, text.reason) for _, text in shelf.stored] == [
+            ("a", KeptReason.DEFERRED),
+            ("b", KeptReason.DEFERRED),
+        ]
 
     def test_without_a_keeping_nothing_is_looked_at(self, keeper: TextKeeper, shelf: Shelf) -> None:
         offer(keeper, ["a"], model=ModelRef(MODEL.id, MODEL.artifact))

@@ -28,7 +28,7 @@ class TestModelMeter:
         meter.count_wait(0.02)
         meter.count_batch(lengths=[10, 8, 7], seconds=0.5)
         probabilities = np.array([[0.9, 0.1], [0.4, 0.6]])
-        meter.count_answers(probabilities, threshold=0.7, truncated=1)
+        meter.count_answers(probabilities, unsure=1, truncated=1)
         told = {
             "llkd_predict_windows_total": 3,
             "llkd_predict_tokens_total": 25,
@@ -46,8 +46,8 @@ class TestModelMeter:
     def test_drift_is_told_where_there_is_something_to_compare_with(self, model: ModelRef) -> None:
         meter = ModelMeter(model)
         assert read("llkd_predict_label_drift", model) is None
-        meter.watch_drift(Reference.of(np.array([[0.9, 0.1], [0.1, 0.9]])))
-        meter.count_answers(np.tile([0.9, 0.1], (1000, 1)), threshold=None, truncated=0)
+        meter.watch_drift(Reference.of(np.array([0.9, 0.9]), np.array([0, 1]), class_count=2))
+        meter.count_answers(np.tile([0.9, 0.1], (1000, 1)), unsure=0, truncated=0)
         drift = read("llkd_predict_label_drift", model)
         assert drift is not None
         assert drift > 0.25

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ from fastapi.testclient import TestClient
 from sqlalchemy.exc import OperationalError
 
 from app.predict import names
+from app.predict.admission import Admission
 from app.predict.batcher import Batcher
 from app.predict.pace import Pace
+from app.predict.reading import Reader
 from app.predict.serving import Serving
 from core.artifacts import ArtifactStore
 from core.db.base import db_now
@@ -80,6 +83,7 @@ class TestPredict:
             "score": pytest.approx(SURE),
             "abstained": False,
             "answered_by": "student",
+            "deferral": None,
             "truncated": False,
             "windows": 1,
             "empty_input": False,
@@ -371,9 +375,14 @@ def _without_threads(client: TestClient) -> Serving:
     """The service with its model in memory, and nobody who answers."""
     _predict(client, input="a")
     state: Any = client.app.state  # type: ignore[attr-defined]
-    serving = state.serving
-    serving.batcher.close()
-    state.serving = Serving.of(state.settings, serving.registry, Batcher(threads=0), serving.keeper)
+    state.serving.batcher.close()
+    batcher = Batcher(threads=0)
+    state.serving = replace(
+        state.serving,
+        batcher=batcher,
+        admission=Admission(state.settings, batcher),
+        reader=Reader(batcher),
+    )
     return state.serving  # type: ignore[no-any-return]
 
 
