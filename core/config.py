@@ -7,7 +7,7 @@ line in `.env.example`.
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -65,6 +65,10 @@ class Settings(BaseSettings):
     predict_backlog_bytes: int = Field(default=64 * MIB, ge=1024)
     # Models loaded at start: a name, or tenant:name.
     predict_preload: Annotated[tuple[str, ...], NoDecode] = ()
+    # `auto`: whatever was measured to be the fastest on a machine like this one.
+    predict_engine: Literal[
+        "auto", "onnxruntime", "onnxruntime_cuda", "openvino_bf16", "openvino_int8"
+    ] = "auto"
 
     # What a request waits for teachers at the most, before the students' answers are given.
     deferral_seconds: float = Field(default=10.0, ge=1, le=200)

@@ -18,9 +18,6 @@ from llkd.types import IntArray
 
 CERTIFICATION = "certification.json"
 FORMAT_VERSION = 1
-# The engine by which an exported model is checked, and served unless another is chosen.
-ONNX_RUNTIME = "onnxruntime"
-
 # `certification`: texts drawn for it alone. `evaluation`: those with gold that measure.
 Source = Literal["certification", "evaluation"]
 # Fewer can certify nothing that is worth telling: a half of them without a single

@@ -11,12 +11,14 @@ from llkd.calibration_figures import expected_calibration_error, reliability_bin
 from llkd.cascade import halve
 from llkd.certification import (
     CERTIFICATION,
-    ONNX_RUNTIME,
     Certification,
     CertificationTexts,
     Halves,
+    read_certification,
     write_certification,
 )
+from llkd.engines.base import REFERENCE, EngineName
+from llkd.export_parity import answer_afresh
 from llkd.predictor import Predictor
 from llkd.predictor_manifest import MANIFEST, read_manifest, write_manifest
 from llkd.threshold_path import Observed
@@ -69,15 +71,12 @@ def certify_folder(
     temperature = round(fitted, _TEMPERATURE_DECIMALS)
     before = softmax(logits[certifying])
     after = softmax(logits, temperature=temperature)
-    halves = Halves(
-        _observed(after[shaping], given.labels[shaping]),
-        _observed(after[certifying], given.labels[certifying]),
-    )
+    halves = _halves(after, given.labels)
     certification = Certification(
         labels=manifest.labels,
         source=given.source,
         temperature=temperature,
-        engines={ONNX_RUNTIME: halves},
+        engines={REFERENCE.value: halves},
     )
     write_manifest(replace(manifest, temperature=temperature), folder / MANIFEST)
     write_certification(certification, folder / CERTIFICATION)
@@ -85,6 +84,32 @@ def certify_folder(
         certification,
         ece_before=_calibration_error(_observed(before, given.labels[certifying])),
         ece_after=_calibration_error(halves.certifying),
+    )
+
+
+def certify_engine(folder: Path, given: CertificationTexts, engine: EngineName) -> None:
+    """Add what another engine answers to the same texts, at the temperature that was written.
+
+    Raises:
+        ExportMismatch: the engine failed.
+    """
+    certification = read_certification(folder / CERTIFICATION)
+    groups = [
+        given.texts[start : start + _TEXTS_AT_ONCE]
+        for start in range(0, len(given.texts), _TEXTS_AT_ONCE)
+    ]
+    # In a process of its own, as it was measured: a library that crashes is not to take the job.
+    probabilities = answer_afresh(folder, groups, engine=engine)
+    halves = _halves(probabilities, given.labels)
+    engines = {**certification.engines, engine.value: halves}
+    write_certification(replace(certification, engines=engines), folder / CERTIFICATION)
+
+
+def _halves(probabilities: FloatArray, labels: IntArray) -> Halves:
+    shaping, certifying = halve(len(labels))
+    return Halves(
+        _observed(probabilities[shaping], labels[shaping]),
+        _observed(probabilities[certifying], labels[certifying]),
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from llkd.engines.base import REFERENCE, EngineName
 from llkd.errors import ExportMismatch
 from llkd.types import FloatArray
 
@@ -77,7 +78,9 @@ def check_parity(
             or it needed training libraries.
     """
     probes = probe_texts(texts)
-    exported = _answer_afresh(folder, probes)
+    sizes, rest = cycle(_GROUP_SIZES), iter(probes)
+    groups = list(iter(lambda: list(islice(rest, next(sizes))), []))
+    exported = answer_afresh(folder, groups)
     trained = np.asarray(reference(probes), dtype=np.float64)
     if exported.shape != trained.shape or not np.isfinite(exported).all():
         raise ExportMismatch(
@@ -110,12 +113,17 @@ def probe_texts(texts: Sequence[str]) -> list[str]:
     return [probes[place] for place in order]
 
 
-def _answer_afresh(folder: Path, probes: Sequence[str]) -> FloatArray:
-    sizes, rest = cycle(_GROUP_SIZES), iter(probes)
-    groups = list(iter(lambda: list(islice(rest, next(sizes))), []))
+def answer_afresh(
+    folder: Path, groups: Sequence[Sequence[str]], *, engine: EngineName = REFERENCE
+) -> FloatArray:
+    """[N, K], what the exported model answers to N texts, a group at a time, in a fresh process.
+
+    Raises:
+        ExportMismatch: the process failed, or it needed training libraries.
+    """
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "llkd.parity", str(folder)],
+            [sys.executable, "-m", "llkd.parity", str(folder), engine],
             input=json.dumps({"groups": groups}).encode(),
             capture_output=True,
             timeout=_PATIENCE.total_seconds(),

@@ -7,8 +7,8 @@ from typing import Self
 import numpy as np
 
 from llkd.calibration import softmax
-from llkd.engines.base import Engine
-from llkd.engines.onnx_runtime import OnnxRuntimeEngine
+from llkd.engines.base import REFERENCE, Engine, EngineName
+from llkd.engines.catalog import load_engine
 from llkd.long_texts import LongTexts
 from llkd.predictor_manifest import MANIFEST, MODEL, TOKENIZER, Manifest, read_manifest
 from llkd.predictor_tokens import TokenReader, Tokens
@@ -43,27 +43,31 @@ class Predictor:
         self._size_bytes = size_bytes
 
     @classmethod
-    def load(cls, files: Mapping[str, Path], *, threads: int = 1) -> Self:
+    def load(
+        cls, files: Mapping[str, Path], engine: EngineName = REFERENCE, *, threads: int = 1
+    ) -> Self:
         """Load a model from its files, which may lie anywhere under any names.
 
         Args:
             files: `model.onnx`, `tokenizer.json` and `llkd.json` to where each is; others
-                are not read.
-            threads: threads one batch may use, beside the caller's own none.
+                are not read, but for those that the engine needs.
+            engine: what computes.
+            threads: threads one batch may use, of an engine that shares one out.
 
         Raises:
+            EngineUnavailable: this machine cannot run the engine, or a file for it is missing.
             ValueError: a file is missing, or llkd.json is not one that this version reads.
         """
         missing = {MODEL, TOKENIZER, MANIFEST} - set(files)
         if missing:
             raise ValueError(f"a model needs {', '.join(sorted(missing))}")
         manifest = read_manifest(files[MANIFEST])
-        engine = OnnxRuntimeEngine.load(files[MODEL], threads=threads)
+        loaded = load_engine(engine, files, longest=manifest.max_length, threads=threads)
         reader = TokenReader.from_file(
             files[TOKENIZER], max_length=manifest.max_length, pad_id=manifest.pad_id
         )
         size_bytes = sum(files[name].stat().st_size for name in (MODEL, TOKENIZER, MANIFEST))
-        return cls(engine, reader, manifest, size_bytes=size_bytes)
+        return cls(loaded, reader, manifest, size_bytes=size_bytes)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -71,13 +75,13 @@ class Predictor:
         return self._manifest.labels
 
     @property
-    def engine(self) -> str:
+    def engine(self) -> EngineName:
         """What computes."""
         return self._engine.name
 
     @property
     def size_bytes(self) -> int:
-        """Size of the files; memory in use is about a quarter more."""
+        """Size of the files that every engine needs."""
         return self._size_bytes
 
     @property

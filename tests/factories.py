@@ -87,7 +87,14 @@ def make_stage(session: Session, job: JobRow, stage: Stage, **output: Any) -> No
     session.flush()
 
 
-def make_model(session: Session, job: JobRow, artifact: str, *, tenant: TenantId = TENANT) -> None:
+def make_model(
+    session: Session,
+    job: JobRow,
+    artifact: str,
+    *,
+    tenant: TenantId = TENANT,
+    export: dict[str, Any] | None = None,
+) -> None:
     """The model that the job made, one byte large."""
     new = NewModel(
         name="tickets",
@@ -96,7 +103,7 @@ def make_model(session: Session, job: JobRow, artifact: str, *, tenant: TenantId
         labels=["a", "b"],
         base_model="minilm",
         metrics={},
-        export={},
+        export=export or {},
         size_bytes=1,
     )
     ModelRepository(session).register(tenant, new)

@@ -6,8 +6,9 @@ from typing import Literal
 
 from core.lifecycle import Stage
 from llkd.cascade_curve import cascade_curve
-from llkd.certification import FEWEST_TEXTS, ONNX_RUNTIME, CertificationTexts
+from llkd.certification import FEWEST_TEXTS, CertificationTexts
 from llkd.certifying import Certified
+from llkd.engines.base import REFERENCE
 from worker.job import Job
 from worker.pool import load_certification
 from worker.protocol import Json
@@ -36,7 +37,7 @@ def find_texts(job: Job, outputs: Mapping[Stage, Json]) -> FoundTexts:
 def tell_certified(certified: Certified) -> Json:
     """The few figures that a model shows."""
     certification = certified.certification
-    halves = certification.engines[ONNX_RUNTIME]
+    halves = certification.engines[REFERENCE]
     return {
         "rows": len(halves.shaping) + len(halves.certifying),
         "source": certification.source,
@@ -49,5 +50,5 @@ def tell_certified(certified: Certified) -> Json:
 def tell_cascades(certified: Certified) -> Json:
     """The same, with the curve of what a cascade would answer."""
     certification = certified.certification
-    curve = cascade_curve(certification.engines[ONNX_RUNTIME], certification.labels)
+    curve = cascade_curve(certification.engines[REFERENCE], certification.labels)
     return tell_certified(certified) | {"curve": curve}

@@ -184,5 +184,5 @@ def _export(model: ModelRow | None) -> ExportReport | None:
         model_id=model.id,
         version=model.version,
         size_bytes=model.size_bytes,
-        details=model.export,
+        details={key: value for key, value in model.export.items() if key != "engines"},
     )

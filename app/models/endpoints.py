@@ -5,7 +5,14 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response, StreamingResponse
 
-from app.dependencies import ArtifactsDep, DatabaseDep, ReadSession, TenantDep, WriteSession
+from app.dependencies import (
+    ArtifactsDep,
+    DatabaseDep,
+    ReadSession,
+    SettingsDep,
+    TenantDep,
+    WriteSession,
+)
 from app.etags import PreconditionsDep, answer_if_changed, is_held
 from app.models import service
 from app.models.archive import archive_size, write_archive
@@ -27,6 +34,7 @@ ReferencePath = Annotated[
 def list_models(
     session: ReadSession,
     tenant: TenantDep,
+    settings: SettingsDep,
     limit: LimitParam = 20,
     after: AfterParam = None,
     name: Annotated[
@@ -36,7 +44,8 @@ def list_models(
 ) -> dict[str, object]:
     """Models, newest first."""
     cursor = check_cursor(after, prefix="model")
-    return service.list_models(session, tenant, limit=limit, after=cursor, name=name)
+    pinned = settings.predict_engine
+    return service.list_models(session, tenant, limit=limit, after=cursor, name=name, pinned=pinned)
 
 
 @router.get(
@@ -45,16 +54,24 @@ def list_models(
     responses={304: {"description": "Unchanged since the ETag that came with If-None-Match."}},
 )
 def get_model(
-    request: Request, name: ReferencePath, session: ReadSession, tenant: TenantDep
+    request: Request,
+    name: ReferencePath,
+    session: ReadSession,
+    tenant: TenantDep,
+    settings: SettingsDep,
 ) -> Response:
     """One model."""
-    model = service.read_model(session, tenant, name)
+    model = service.read_model(session, tenant, name, pinned=settings.predict_engine)
     return answer_if_changed(request, model.model_dump_json().encode())
 
 
 @router.delete("/{name}", status_code=204)
 def delete_model(
-    name: ReferencePath, session: WriteSession, tenant: TenantDep, preconditions: PreconditionsDep
+    name: ReferencePath,
+    session: WriteSession,
+    tenant: TenantDep,
+    settings: SettingsDep,
+    preconditions: PreconditionsDep,
 ) -> None:
     """Delete a model, named by its id: a name or an alias may mean another one by then.
 
@@ -64,7 +81,8 @@ def delete_model(
     It cannot be undone. Predictions stop within a second, and the files leave the disk a day
     later.
     """
-    service.delete_model(session, tenant, name, preconditions=preconditions)
+    pinned = settings.predict_engine
+    service.delete_model(session, tenant, name, preconditions=preconditions, pinned=pinned)
 
 
 @router.get(

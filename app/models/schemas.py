@@ -5,6 +5,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.models.serving import ServingRead
+
 EXAMPLE_MODEL = "model_01JZ8Q4ZK3V9W2T5R7X1M6N0PD"
 
 
@@ -40,6 +42,7 @@ class ModelRead(BaseModel):
             }
         ],
     )
+    serving: ServingRead = Field(description="What computes its predictions.")
     size_bytes: int = Field(description="Of all its files.", examples=[91_000_000])
     job_id: str = Field(description="What made it.", examples=["job_01JZ8Q1V7F2D9S3X6A4E8B0YCW"])
     created_at: datetime = Field(examples=["2026-07-01T12:00:00Z"])

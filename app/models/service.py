@@ -8,6 +8,7 @@ from app.etags import Preconditions
 from app.models.errors import ResourceInUse
 from app.models.references import NAME, REFERENCE
 from app.models.schemas import ModelRead
+from app.models.serving import tell_serving
 from app.pages import page_of
 from core.db.repositories.jobs import JobRepository
 from core.db.repositories.kept_texts import KeptTextRepository
@@ -37,18 +38,28 @@ def find_model(session: Session, tenant: TenantId, reference: str) -> ModelRow:
     return row
 
 
-def read_model(session: Session, tenant: TenantId, reference: str) -> ModelRead:
+def read_model(session: Session, tenant: TenantId, reference: str, *, pinned: str) -> ModelRead:
     """The model of an id, a name or `name@alias`.
+
+    Args:
+        pinned: the operator's setting of the engine.
 
     Raises:
         NotFound, Gone: as `find_model`.
     """
     row = find_model(session, tenant, reference)
-    return tell_model(row, ModelRepository(session).aliases(tenant, [row.id])[row.id])
+    aliases = ModelRepository(session).aliases(tenant, [row.id])
+    return tell_model(row, aliases[row.id], pinned=pinned)
 
 
 def list_models(
-    session: Session, tenant: TenantId, *, limit: int, after: str | None, name: str | None
+    session: Session,
+    tenant: TenantId,
+    *,
+    limit: int,
+    after: str | None,
+    name: str | None,
+    pinned: str,
 ) -> dict[str, object]:
     """A page of models, newest first; with a name, of its versions."""
     models = ModelRepository(session)
@@ -57,12 +68,12 @@ def list_models(
     cursor = None if after is None else ModelId(after)
     page = models.page(tenant, limit=limit, after=cursor, name=name)
     aliases = models.aliases(tenant, [row.id for row in page.rows])
-    told = [tell_model(row, aliases[row.id]) for row in page.rows]
+    told = [tell_model(row, aliases[row.id], pinned=pinned) for row in page.rows]
     return page_of(told, has_more=page.has_more)
 
 
 def delete_model(
-    session: Session, tenant: TenantId, reference: str, *, preconditions: Preconditions
+    session: Session, tenant: TenantId, reference: str, *, preconditions: Preconditions, pinned: str
 ) -> None:
     """Delete a model that nothing needs, and its kept texts; its name's `latest` falls back to
     the version before.
@@ -83,7 +94,7 @@ def delete_model(
     # by now.
     aliases.hold(tenant, row.name)
     ModelRepository(session).hold(tenant, row.id)
-    found = read_model(session, tenant, row.id)
+    found = read_model(session, tenant, row.id, pinned=pinned)
     preconditions.check(found.model_dump_json().encode())
     jobs = JobRepository(session)
     _refuse_if_needed(found, readers=jobs.reads_model(row.id), children=jobs.uses_model(row.id))
@@ -91,7 +102,8 @@ def delete_model(
     aliases.delete_model(row)
 
 
-def tell_model(row: ModelRow, aliases: Sequence[str]) -> ModelRead:
+def tell_model(row: ModelRow, aliases: Sequence[str], *, pinned: str) -> ModelRead:
+    """One model; `pinned` is the operator's setting of the engine."""
     return ModelRead(
         id=row.id,
         object="model",
@@ -102,7 +114,8 @@ def tell_model(row: ModelRow, aliases: Sequence[str]) -> ModelRead:
         base_model=row.base_model,
         parent_model_id=row.parent_model_id,
         metrics=row.metrics,
-        export=row.export,
+        export={key: value for key, value in row.export.items() if key != "engines"},
+        serving=tell_serving(row.export, pinned=pinned),
         size_bytes=row.size_bytes,
         job_id=row.job_id,
         created_at=row.created_at,

@@ -8,10 +8,14 @@ from core.db.repositories.models import LATEST, ModelRepository
 from core.db.session import Database
 from core.errors import Gone, NotFound
 from core.ids import JobId, TenantId, is_id
+from llkd.engine_choice import choose_for
 
 
-def look_up(database: Database, tenant: TenantId, name: str) -> ModelRef:
+def look_up(database: Database, pinned: str, tenant: TenantId, name: str) -> ModelRef:
     """Ask the database what a name means.
+
+    Args:
+        pinned: the engine that the operator wants for every model, or `auto`.
 
     Raises:
         NotFound, Gone: there is no such model, or no more.
@@ -33,4 +37,9 @@ def look_up(database: Database, tenant: TenantId, name: str) -> ModelRef:
         if row.deleted_at is not None:
             raise Gone("model", name)
         keeping = KeptTextRepository(session).keeping(tenant, row.id)
-        return ModelRef(row.id, row.artifact, None if keeping is None else keeping.below)
+        return ModelRef(
+            row.id,
+            row.artifact,
+            keep_below=None if keeping is None else keeping.below,
+            engine=choose_for(row.export, pinned=pinned),
+        )

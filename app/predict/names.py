@@ -11,6 +11,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from core.ids import ModelId, TenantId
+from llkd.engine_choice import REFERENCE_CHOICE, EngineChoice
 
 log = structlog.get_logger(__name__)
 
@@ -25,15 +26,17 @@ DATABASE_FAULTS = (OperationalError, InterfaceError, PoolTimeout)
 
 @dataclass(frozen=True)
 class ModelRef:
-    """An immutable model, the digest of its file tree, and which of its texts are kept.
+    """An immutable model, the digest of its file tree, and how it is served here.
 
     Attributes:
         keep_below: texts whose best score is less are kept; None: none are.
+        engine: what computes it on this machine.
     """
 
     id: ModelId
     artifact: str
     keep_below: float | None = None
+    engine: EngineChoice = REFERENCE_CHOICE
 
 
 @dataclass(frozen=True)

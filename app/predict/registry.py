@@ -12,6 +12,7 @@ import structlog
 from app.predict import metrics
 from app.predict.errors import ModelTooLarge, ModelUnavailable, NoRoom
 from app.predict.lanes import Lane
+from app.predict.loading import load_predictor
 from app.predict.memory import memory_of, room_for_models
 from app.predict.metrics import ModelMeter
 from app.predict.model_names import look_up
@@ -24,6 +25,7 @@ from core.artifacts import ArtifactStore
 from core.config import Settings
 from core.db.session import Database
 from core.ids import ModelId
+from llkd.engine_choice import EngineChoice
 from llkd.predictor import Predictor
 
 log = structlog.get_logger(__name__)
@@ -49,9 +51,9 @@ class ModelRegistry:
         database: Database,
         artifacts: ArtifactStore,
         *,
-        load: Callable[[Files], Predictor] = Predictor.load,
+        load: Callable[[Files, EngineChoice], Predictor] = load_predictor,
     ) -> None:
-        self.names = ModelNames(partial(look_up, database))
+        self.names = ModelNames(partial(look_up, database, settings.predict_engine))
         self._artifacts = artifacts
         self._load_files = load
         self._shelf = Shelf(room_for_models(settings.predict_cache_bytes), unload=self._unloaded)
@@ -133,14 +135,14 @@ class ModelRegistry:
 
     def _loaded(self, held: Held) -> Predictor:
         files = self._artifacts.tree(held.model.artifact)
-        needed = memory_of(files)
+        needed = memory_of(files, held.model.engine.engine)
         if needed.loaded > self._shelf.room:
             raise ModelTooLarge(held.model.id, needed=needed.loaded, room=self._shelf.room)
         files = self._artifacts.verified_tree(held.model.artifact)
         # A model that only just fits is loaded while it is alone.
         loading = min(needed.loading, self._shelf.room)
         self._shelf.reserve(held, loading, patience_s=PATIENCE_SECONDS)
-        predictor = self._load_files(files)
+        predictor = self._load_files(files, held.model.engine)
         warm(predictor, held.lane.pace)
         held.lane.answer = predictor.answer
         validation = read_validation(files, predictor)

@@ -246,7 +246,7 @@ class TeacherAnswerRow(Row):
 
 
 class ModelRow(Row):
-    """A trained, registered student: immutable, named by its id."""
+    """A trained, registered student, named by its id: immutable but for `export["engines"]`."""
 
     __tablename__ = "models"
     __table_args__ = (
@@ -265,7 +265,7 @@ class ModelRow(Row):
     base_model: Mapped[str]
     parent_model_id: Mapped[ModelId | None]  # what its training started from, if from a model
     metrics: Mapped[dict[str, Any]]
-    export: Mapped[dict[str, Any]]  # parity figures, file sizes
+    export: Mapped[dict[str, Any]]  # parity figures, file sizes, engines measured
     size_bytes: Mapped[int] = mapped_column(BigInteger)
     created_at: Mapped[datetime] = mapped_column(default=db_now())
     deleted_at: Mapped[datetime | None]

@@ -1,8 +1,10 @@
 """ONNX Runtime in float32 on the processor: the reference, and what every machine has."""
 
+from functools import cache
 from pathlib import Path
 from typing import Self
 
+from llkd.engines.base import EngineName
 from llkd.silent_runtime import onnxruntime
 from llkd.types import FloatArray, IntArray
 
@@ -10,7 +12,7 @@ from llkd.types import FloatArray, IntArray
 class OnnxRuntimeEngine:
     """One session; a thread that calls it computes on its own core."""
 
-    name = "onnxruntime"
+    name = EngineName.ONNXRUNTIME
 
     def __init__(self, session: onnxruntime.InferenceSession) -> None:
         self._session = session
@@ -18,9 +20,11 @@ class OnnxRuntimeEngine:
     @classmethod
     def load(cls, model: Path, *, threads: int = 1) -> Self:
         """Load a graph; `threads` may work on one batch, the caller's own among them."""
+        _share_memory_of_batches()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
+        options.add_session_config_entry("session.use_env_allocators", "1")
         # Spinning threads burn the cores that other models and requests wait for.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         # Memory patterns are kept for each shape, and every batch has another one.
@@ -40,3 +44,22 @@ class OnnxRuntimeEngine:
         (logits,) = self._session.run(None, {"input_ids": ids, "attention_mask": mask})
         found: FloatArray = logits
         return found
+
+
+@cache
+def _share_memory_of_batches() -> None:
+    """Give all sessions of this process one arena for what they compute in between.
+
+    One of their own never shrinks: with a 6-layer encoder, 8 texts of 250 tokens leave 116 MiB
+    in each session that ever read them.
+    """
+    onnxruntime.create_and_register_allocator(
+        onnxruntime.OrtMemoryInfo(
+            "Cpu",
+            onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR,
+            0,
+            onnxruntime.OrtMemType.DEFAULT,
+        ),
+        # Without a limit, and as the runtime thinks best.
+        onnxruntime.OrtArenaCfg(0, -1, -1, -1),
+    )

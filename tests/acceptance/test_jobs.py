@@ -59,6 +59,8 @@ class TestAJobInProduction:
         )
         assert answer.status_code == 200, answer.text
         assert answer.json()["model"] == told["model_id"]
+        serving = production.http.get(f"/models/{told['model_id']}").json()["serving"]
+        assert [each["chosen"] for each in serving["machines"]] == [serving["engine"]]
         labels = production.http.get(f"/jobs/{job_id}/labels", params={"limit": 100}).json()
         assert len(labels["data"]) == 100
         report = production.http.get(f"/jobs/{job_id}/report")

@@ -8,7 +8,6 @@ import pytest
 
 from llkd.certification import (
     CERTIFICATION,
-    ONNX_RUNTIME,
     Certification,
     Halves,
     read_certification,
@@ -24,7 +23,7 @@ def observed(*, label: int = 1, score: float = 0.75) -> Observed:
 def written(path: Path, **changes: object) -> Path:
     halves = Halves(observed(), observed(score=0.5))
     write_certification(
-        Certification(("a", "b"), "certification", 1.25, {ONNX_RUNTIME: halves}), path
+        Certification(("a", "b"), "certification", 1.25, {"onnxruntime": halves}), path
     )
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
     return path
@@ -33,7 +32,7 @@ def written(path: Path, **changes: object) -> Path:
 def test_it_is_read_as_it_was_written(tmp_path):
     found = read_certification(written(tmp_path / CERTIFICATION))
     assert (found.labels, found.source, found.temperature) == (("a", "b"), "certification", 1.25)
-    halves = found.engines[ONNX_RUNTIME]
+    halves = found.engines["onnxruntime"]
     assert halves.shaping.predicted.tolist() == [0, 1]
     assert halves.shaping.score.tolist() == [1.0, 0.75]
     assert halves.certifying.score.tolist() == [1.0, 0.5]
@@ -52,7 +51,7 @@ def test_it_is_read_as_it_was_written(tmp_path):
     ],
 )
 def test_answers_that_cannot_be_are_refused(tmp_path, half):
-    engines = {ONNX_RUNTIME: {"shaping": half, "certifying": half}}
+    engines = {"onnxruntime": {"shaping": half, "certifying": half}}
     with pytest.raises(ValueError, match=r"certification|not of the same texts|invalid literal"):
         read_certification(written(tmp_path / CERTIFICATION, engines=engines))
 

@@ -102,6 +102,31 @@ class TestCollecting:
         _delete(sqlite_database, third, at=LONG_AGO)
         assert collector.collect() == 3
 
+    def test_texts_to_compare_engines_on_go_with_their_model_or_their_dataset(
+        self, sqlite_database: Database, store: ArtifactStore, tmp_path: Path
+    ) -> None:
+        """They are users' texts: who deletes a dataset means them, too."""
+        model = stored_tree(store, tmp_path / "model", weights=b"w")
+        kept, orphaned, unmeasured = (store.put_bytes(name) for name in (b"k", b"o", b"u"))
+        with sqlite_database.write() as session:
+            dead, alive = make_dataset(session, deleted_at=LONG_AGO), make_dataset(session)
+            for digest, dataset, evaluation in (
+                (kept, alive, alive.id),
+                (orphaned, dead, None),
+                (unmeasured, alive, dead.id),
+            ):
+                job = make_job(
+                    session,
+                    state=JobState.SUCCEEDED,
+                    dataset_id=dataset.id,
+                    evaluation_dataset_id=evaluation,
+                    finished_at=LONG_AGO,
+                )
+                make_model(session, job, model, export={"engines": {"validation": digest}})
+        make_everything_old(store)
+        assert GarbageCollector(sqlite_database, store).collect() == 2
+        store.verify(kept)
+
     def test_all_that_a_job_under_way_may_still_keep_stays(
         self, sqlite_database: Database, store: ArtifactStore, tmp_path: Path
     ) -> None:

@@ -1,10 +1,10 @@
 """Registered models: versions of a name, and the aliases that point at them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from core.db.base import db_now
@@ -111,6 +111,46 @@ class ModelRepository:
         if after is not None:
             question = question.where(ModelRow.id < after)
         return read_page(self.session, question.order_by(ModelRow.id.desc()), limit=limit)
+
+    def living(self, *, after: ModelId | None, limit: int) -> list[ModelRow]:
+        """Models of all tenants that are not deleted, oldest first: for an operator."""
+        question = select(ModelRow).where(ModelRow.deleted_at.is_(None))
+        if after is not None:
+            question = question.where(ModelRow.id > after)
+        return list(self.session.scalars(question.order_by(ModelRow.id).limit(limit)))
+
+    def any_tenants(self, model_id: ModelId) -> ModelRow | None:
+        """A model that is not deleted, whoever's it is: for an operator."""
+        return self.session.scalar(
+            select(ModelRow).where(ModelRow.id == model_id, ModelRow.deleted_at.is_(None))
+        )
+
+    def set_engines(
+        self, model_id: ModelId, change: Callable[[dict[str, Any]], dict[str, Any]]
+    ) -> bool:
+        """Change what the model says of engines; others that do so at the same time wait.
+
+        Args:
+            change: from what is there, at once, to what shall be.
+
+        Returns:
+            False where the model was deleted meanwhile.
+        """
+        row = self.session.scalar(
+            select(ModelRow)
+            .where(ModelRow.id == model_id, ModelRow.deleted_at.is_(None))
+            .with_for_update(key_share=True),
+            execution_options={"populate_existing": True},
+        )
+        if row is None:
+            return False
+        engines = change(row.export.get("engines") or {})
+        self.session.execute(
+            update(ModelRow)
+            .where(ModelRow.id == model_id)
+            .values(export={**row.export, "engines": engines})
+        )
+        return True
 
     def aliases(
         self, tenant_id: TenantId, model_ids: Sequence[ModelId]

@@ -1,9 +1,10 @@
 """Which stored files some row still points at."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from core.db.base import db_now
@@ -34,8 +35,9 @@ def find_references(session: Session, *, grace: timedelta) -> References:
     """All that must stay: whatever is not deleted, and what running jobs build on.
 
     The labels and predictions of a finished job live as long as its dataset, its student as
-    long as the model that it became. What was deleted, or ended, less than the grace ago
-    counts as if it had not been: a reader or a backup may have found it just before.
+    long as the model that it became, the texts that engines are compared on as long as both.
+    What was deleted, or ended, less than the grace ago counts as if it had not been: a reader
+    or a backup may have found it just before.
     """
     since = db_now(-grace.total_seconds())
     has_dataset = or_(DatasetRow.deleted_at.is_(None), DatasetRow.deleted_at > since)
@@ -47,6 +49,7 @@ def find_references(session: Session, *, grace: timedelta) -> References:
     ):
         files.update(row)
     trees = set(session.scalars(select(ModelRow.artifact).where(has_model)))
+    files.update(_validation_texts(session, has_model, has_dataset))
     outputs = (
         select(JobStageRow.stage, JobStageRow.output)
         .join(JobRow, JobRow.id == JobStageRow.job_id)
@@ -67,3 +70,26 @@ def find_references(session: Session, *, grace: timedelta) -> References:
         if PARTS in found:
             trees.add(found[PARTS])
     return References(frozenset(files), frozenset(trees))
+
+
+def _validation_texts(
+    session: Session, has_model: ColumnElement[bool], has_dataset: ColumnElement[bool]
+) -> Iterator[str]:
+    """Texts that engines are compared on: they go with the model, and with their dataset.
+
+    They may be of the evaluation dataset, so that one has to be there too.
+    """
+    living = select(DatasetRow.id).where(has_dataset)
+    found = session.scalars(
+        select(ModelRow.export)
+        .join(JobRow, JobRow.id == ModelRow.job_id)
+        .where(
+            has_model,
+            JobRow.dataset_id.in_(living),
+            or_(JobRow.evaluation_dataset_id.is_(None), JobRow.evaluation_dataset_id.in_(living)),
+        )
+    )
+    for export in found:
+        digest = (export.get("engines") or {}).get("validation")
+        if digest is not None:
+            yield digest

@@ -1,13 +1,16 @@
 """An exported model brings along its temperature and what certifies it, answered by itself."""
 
 import hashlib
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from llkd.cascade import halve
-from llkd.certification import CERTIFICATION, ONNX_RUNTIME, CertificationTexts, read_certification
+from llkd.certification import CERTIFICATION, CertificationTexts, read_certification
+from llkd.certifying import certify_engine
+from llkd.engines.base import EngineName
 from llkd.export import EXPORTED_FILES, Exported, export_student
 from llkd.predictor import Predictor
 from llkd.predictor_manifest import read_manifest
@@ -50,7 +53,7 @@ def test_manifest_card_and_file_say_the_same_temperature(exported):
 
 def test_its_scores_are_those_of_the_served_model(exported):
     """Each half again by a predictor that reads the temperature from the manifest."""
-    halves = read_certification(exported.files[CERTIFICATION]).engines[ONNX_RUNTIME]
+    halves = read_certification(exported.files[CERTIFICATION]).engines["onnxruntime"]
     probabilities = Predictor.load(exported.files).classify(POOL.texts).probabilities
     predicted = probabilities.argmax(axis=1)
     for half, places in zip((halves.shaping, halves.certifying), halve(120), strict=True):
@@ -78,3 +81,22 @@ def test_equal_runs_give_equal_bytes_and_tell_how_far_they_are(trained, exported
 def test_no_text_leaves_with_the_model(exported):
     content = exported.files[CERTIFICATION].read_text()
     assert not any(text in content for text in POOL.texts)
+
+
+def test_another_engine_answers_for_itself(exported, tmp_path):
+    folder = tmp_path / "served"
+    shutil.copytree(exported.files[CERTIFICATION].parent, folder)
+    given = CertificationTexts(POOL.texts, LABELS, "certification")
+    certify_engine(folder, given, EngineName.OPENVINO_BF16)
+    found = read_certification(folder / CERTIFICATION)
+    assert set(found.engines) == {"onnxruntime", "openvino_bf16"}
+    files = {path.name: path for path in folder.iterdir()}
+    served = Predictor.load(files, EngineName.OPENVINO_BF16).classify(POOL.texts).probabilities
+    half = found.engines["openvino_bf16"].certifying
+    places = halve(120)[1]
+    assert half.score == pytest.approx(served.max(axis=1)[places], abs=1e-3)
+    assert half.agrees.tolist() == (served.argmax(axis=1) == LABELS)[places].tolist()
+    reference = read_certification(exported.files[CERTIFICATION]).engines
+    assert found.engines["onnxruntime"].shaping.score.tolist() == (
+        reference["onnxruntime"].shaping.score.tolist()
+    )

@@ -1,0 +1,1 @@
+"""Engines: each answers as the reference, or is not served."""
