@@ -143,8 +143,11 @@ class TestTheAnswers:
         body = PredictBody(input=texts_of(), top_k=2, threshold=0.9, on_low_confidence="abstain")
         classified = Predictor.load(write_tiny_model(tmp_path / "tiny")).classify(body.input)
         reading = Reading([1] * ROWS, classified.truncated.tolist(), classified.tokens)
-        answered = Answered(ModelRef(model_id, ""), LABELS, classified.probabilities, reading)
-        shown = orjson.loads(render(answered, body))
+        unsure = classified.probabilities.max(axis=1) < 0.9
+        answered = Answered(
+            ModelRef(model_id, ""), LABELS, classified.probabilities, unsure, reading
+        )
+        shown = orjson.loads(render(answered, body, {}))
         assert len(entries) == len(shown["data"]) == ROWS
         for entry, told in zip(entries, shown["data"], strict=True):
             for name in ("label", "abstained", "truncated", "empty_input"):

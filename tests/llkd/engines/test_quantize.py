@@ -25,7 +25,10 @@ def names(folder):
 
 
 class TestQuantize:
-    @pytest.mark.skipif(find_spec("nncf") is None, reason="nncf is absent: pip install 'llkd-service[openvino-int8]'")
+    @pytest.mark.skipif(
+        find_spec("nncf") is None,
+        reason="nncf is an extra: pip install 'llkd-service[openvino-int8]'",
+    )
     def test_equal_models_give_equal_bytes_that_answer(self, folder):
         before = names(folder)
         contents = []
