@@ -1,6 +1,6 @@
 """Classify texts with an exported student: an engine and tokenizers, never torch."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -68,6 +68,32 @@ class Predictor:
         )
         size_bytes = sum(files[name].stat().st_size for name in (MODEL, TOKENIZER, MANIFEST))
         return cls(loaded, reader, manifest, size_bytes=size_bytes)
+
+    @classmethod
+    def load_surely(
+        cls,
+        files: Mapping[str, Path],
+        engine: EngineName,
+        *,
+        failed: Callable[[Exception], None],
+    ) -> Self:
+        """Load a model into this engine, or into the reference if that one fails.
+
+        A library that fails here has passed the gate on another day; the reference runs anywhere.
+
+        Args:
+            failed: told why the engine is not used.
+
+        Raises:
+            ValueError: as `load`; so does whatever the reference cannot load either.
+        """
+        try:
+            return cls.load(files, engine)
+        except Exception as error:
+            if engine is REFERENCE:
+                raise
+            failed(error)
+            return cls.load(files)
 
     @property
     def labels(self) -> tuple[str, ...]:

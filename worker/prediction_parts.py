@@ -10,6 +10,7 @@ from core.artifacts import ArtifactDamaged
 from core.db.repositories.references import PARTS
 from core.lifecycle import EventType
 from core.prediction_files import read_predictions, write_predictions
+from llkd.engines.base import EngineName
 from worker.job import OpenJob
 from worker.prediction_table import PredictionTally
 from worker.protocol import CheckpointSaved
@@ -20,6 +21,12 @@ log = structlog.get_logger(__name__)
 PART_ROWS = 4096
 
 
+def begun_with(job: OpenJob) -> EngineName | None:
+    """The engine that made the published parts; None if there are none, or nobody knows it here."""
+    name = (job.row.checkpoint or {}).get("engine")
+    return EngineName(name) if name in list(EngineName) else None
+
+
 class PredictionParts:
     """One attempt's parts, those of the attempts before it included.
 
@@ -27,12 +34,16 @@ class PredictionParts:
     through the pointer in the job's row, which the supervisor publishes. So a ghost can
     write what it likes.
 
+    Args:
+        engine: what computes the answers.
+
     Attributes:
         tally: of all entries in the parts.
     """
 
-    def __init__(self, job: OpenJob, *, labels: Sequence[str]) -> None:
+    def __init__(self, job: OpenJob, *, labels: Sequence[str], engine: EngineName) -> None:
         self._job = job
+        self._engine = engine
         self._digests: list[str] = []
         self._published = 0
         self._published_at = time.monotonic()
@@ -61,7 +72,8 @@ class PredictionParts:
             return
         members = {f"{place:08d}": digest for place, digest in enumerate(self._digests)}
         tree = self._job.artifacts.put_manifest(members)
-        self._job.tell(CheckpointSaved({PARTS: tree, "step": self.rows}))
+        pointer = {PARTS: tree, "step": self.rows, "engine": self._engine.value}
+        self._job.tell(CheckpointSaved(pointer))
         self._job.book.tell_sometimes(EventType.CHECKPOINT_SAVED, step=self.rows)
         self._published, self._published_at = len(self._digests), time.monotonic()
 
@@ -73,9 +85,12 @@ class PredictionParts:
         return self._job.artifacts.put(path)
 
     def _resume(self) -> None:
-        """Take over the published parts, up to the first that is not as it was stored."""
+        """Take over the published parts, up to the first that is not as it was stored.
+
+        Parts that another engine made are made again: one file is one engine's.
+        """
         pointer = self._job.row.checkpoint
-        if pointer is None:
+        if pointer is None or begun_with(self._job) is not self._engine:
             return
         artifacts = self._job.artifacts
         try:

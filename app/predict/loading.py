@@ -6,7 +6,6 @@ from pathlib import Path
 import structlog
 
 from llkd.engine_choice import EngineChoice
-from llkd.engines.base import REFERENCE
 from llkd.predictor import Predictor
 
 log = structlog.get_logger(__name__)
@@ -18,18 +17,10 @@ def load_predictor(files: Mapping[str, Path], choice: EngineChoice) -> Predictor
     Raises:
         Exception: whatever the reference engine cannot load either.
     """
-    try:
-        predictor = Predictor.load(files, choice.engine)
-    except Exception as error:
-        if choice.engine is REFERENCE:
-            raise
-        # A library that fails here has passed on another machine; the reference runs on all.
+
+    def failed(error: Exception) -> None:
         log.warning("engine_failed", engine=choice.engine, exc_info=error)
-        predictor = Predictor.load(files)
-    log.info(
-        "engine_loaded",
-        engine=predictor.engine,
-        chosen=choice.engine,
-        reason=choice.reason,
-    )
+
+    predictor = Predictor.load_surely(files, choice.engine, failed=failed)
+    log.info("engine_loaded", engine=predictor.engine, chosen=choice.engine, reason=choice.reason)
     return predictor

@@ -25,6 +25,8 @@ from core.db.session import Database
 from core.db.tables import ModelRow
 from core.ids import ModelId
 from core.lifecycle import LIVES, Purpose, Stage
+from llkd.engine_choice import EngineChoice
+from llkd.engines.base import EngineName
 from llkd.predictor import Predictor
 from llkd.types import Classified
 from tests.app.predict.tiny_model import LABELS, register_model, write_tiny_model
@@ -311,6 +313,52 @@ class TestTheModel:
             opened.write(b"\0")
         with pytest.raises(ModelUnavailable):
             predict(job, {})
+
+
+class TestTheEngine:
+    def test_that_fails_is_replaced_by_the_reference(
+        self, claimed: Callable[..., OpenJob], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        undisturbed = predict(claimed(), {})
+        chosen = EngineChoice(EngineName.OPENVINO_INT8, "as if it had passed")
+        monkeypatch.setattr(stage, "choose_for", lambda *_, **__: chosen)
+        assert predict(claimed(), {}) == undisturbed
+
+    def test_of_the_first_attempt_makes_the_whole_file(
+        self, workshop: Workshop, claimed: Callable[..., OpenJob], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        job = claimed(fault="predict.part:raise:3", checkpoint_seconds=0)
+        with pytest.raises(InjectedFault):
+            predict(job, {})
+        assert published(workshop)[-1]["engine"] == "onnxruntime"
+        workshop.give_back(job)
+        chosen = EngineChoice(EngineName.OPENVINO_BF16, "as if it were faster here")
+        monkeypatch.setattr(stage, "choose_for", lambda *_, **__: chosen)
+        resumed = again(workshop)
+        assert stage.load_predictor(resumed, ModelId(resumed.row.spec["model_id"])).engine == (
+            EngineName.ONNXRUNTIME
+        )
+
+    def test_that_this_machine_lacks_leaves_its_parts(
+        self, workshop: Workshop, claimed: Callable[..., OpenJob]
+    ) -> None:
+        undisturbed = predict(claimed(), {})
+        workshop.told.clear()
+        job = claimed(fault="predict.part:raise:3", checkpoint_seconds=0)
+        with pytest.raises(InjectedFault):
+            predict(job, {})
+        # The model has no quantized graph, so that this engine runs on no machine.
+        workshop.told[:] = [
+            CheckpointSaved({**each.pointer, "engine": "openvino_int8"})
+            if isinstance(each, CheckpointSaved)
+            else each
+            for each in workshop.told
+        ]
+        workshop.give_back(job)
+        workshop.told.clear()
+        assert predict(again(workshop), {}) == undisturbed
+        places = [each.progress for each in workshop.told if isinstance(each, Advanced)]
+        assert min(places) < PART
 
 
 class TestTurns:

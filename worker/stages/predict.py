@@ -2,21 +2,27 @@
 
 from collections.abc import Mapping
 
+import structlog
+
 from core.artifacts import ArtifactDamaged
 from core.dataset_files import iter_texts
 from core.db.repositories.models import ModelRepository
 from core.ids import ModelId
 from core.lifecycle import EventType, Stage
+from llkd.engine_choice import AUTO, choose_for
+from llkd.engines.catalog import why_absent
 from llkd.errors import LlkdError
 from llkd.predictor import Predictor
 from llkd.specs import PredictionSpec
 from worker.crew import Crew
 from worker.durability import durably
 from worker.job import OpenJob
-from worker.prediction_parts import PART_ROWS, PredictionParts
+from worker.prediction_parts import PART_ROWS, PredictionParts, begun_with
 from worker.prediction_table import tabulate
 from worker.protocol import Json
 from worker.stop_request import Released
+
+log = structlog.get_logger(__name__)
 
 
 class ModelGone(LlkdError):
@@ -41,7 +47,7 @@ def predict(job: OpenJob, _: Mapping[Stage, Json]) -> Json:
     spec = PredictionSpec.model_validate(job.row.spec)
     predictor = load_predictor(job, ModelId(spec.model_id))
     with job.stop.deferred(), Crew(predictor, threads=job.assignment.threads) as crew:
-        parts = PredictionParts(job, labels=predictor.labels)
+        parts = PredictionParts(job, labels=predictor.labels, engine=predictor.engine)
         job.progress.expect(spec.rows)
         job.progress.resume_at(parts.rows)
         try:
@@ -57,6 +63,9 @@ def predict(job: OpenJob, _: Mapping[Stage, Json]) -> Json:
 def load_predictor(job: OpenJob, model_id: ModelId) -> Predictor:
     """The served form of the model, each of its files checked; one thread a call.
 
+    What computes it is what an earlier attempt began with, so that all answers are of one engine;
+    else, or where this machine has not got that, what serves the model on this machine.
+
     Raises:
         ModelGone: it was deleted.
         ModelUnavailable: its files are missing, changed, or of another version.
@@ -66,8 +75,16 @@ def load_predictor(job: OpenJob, model_id: ModelId) -> Predictor:
     )
     if row is None or row.deleted_at is not None:
         raise ModelGone(f"The model {model_id} was deleted.")
+
+    def failed(error: Exception) -> None:
+        log.warning("engine_failed", engine=engine, exc_info=error)
+
     try:
-        return Predictor.load(job.artifacts.verified_tree(row.artifact), threads=1)
+        files = job.artifacts.verified_tree(row.artifact)
+        engine = begun_with(job)
+        if engine is None or why_absent(engine, files) is not None:
+            engine = choose_for(row.export, pinned=AUTO).engine
+        return Predictor.load_surely(files, engine, failed=failed)
     except (ArtifactDamaged, ValueError) as error:
         raise ModelUnavailable(f"The files of {model_id} cannot be loaded: {error}") from error
 
