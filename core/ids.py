@@ -16,9 +16,10 @@ ModelId = NewType("ModelId", str)
 TeacherId = NewType("TeacherId", str)
 TenantId = NewType("TenantId", str)
 
+# A name of models, or an alias of one.
+WORD = "[a-z0-9][a-z0-9._-]{0,63}"
 # What a caller may name a model by: its id, `name` or `name@alias`.
-_WORD = "[a-z0-9][a-z0-9._-]{0,63}"
-MODEL_REFERENCE = rf"^(?:{_WORD}(?:@{_WORD})?|model_[0-9A-HJKMNP-TV-Z]{{26}})$"
+MODEL_REFERENCE = rf"^(?:{WORD}(?:@{WORD})?|model_[0-9A-HJKMNP-TV-Z]{{26}})$"
 ID_PATTERN = re.compile(r"[a-z]+_[0-9A-HJKMNP-TV-Z]{26}")
 
 

@@ -16,14 +16,13 @@ from pydantic import (
 )
 
 from app.jobs.budget import BudgetSpec
-from core.ids import MODEL_REFERENCE
+from core.ids import MODEL_REFERENCE, WORD
 from core.lifecycle import JobState, Purpose, Stage, StopReason
 from llkd.specs import DistillationSpec, SelectionSpec, Spec, StudentSpec, TrainingSpec
 
 DATASET_ID = r"^ds_[0-9A-HJKMNP-TV-Z]{26}$"
 JOB_ID = r"^job_[0-9A-HJKMNP-TV-Z]{26}$"
-_WORD = "[a-z0-9][a-z0-9._-]{0,63}"
-MODEL_NAME = rf"^{_WORD}$"
+MODEL_NAME = rf"^{WORD}$"
 METADATA_KEY = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 MAX_METADATA = 16
 

@@ -1,5 +1,6 @@
 """POST /predict, /models/{name}/predict and /v1/classify."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request
@@ -11,7 +12,7 @@ from app.predict.classify_schemas import Classification, ClassifyRequest
 from app.predict.hanging_up import HungUp, until_hung_up
 from app.predict.quick_route import QuickRoute
 from app.predict.schemas import PredictBody, Predictions, PredictRequest
-from app.predict.service import classify, predict, resolve
+from app.predict.service import classify, in_words, predict, resolve
 from app.predict.serving import Serving
 from core.ids import TenantId
 
@@ -55,7 +56,9 @@ async def classify_named(
             model = await resolve(serving, tenant=tenant, reference=body.model)
             answered = await classify(serving, model, body.input)
             serving.keeper.offer(answered, body.input)
-            content = render_classification(answered, request_id=request.scope["request_id"])
+            request_id = request.scope["request_id"]
+            told = partial(render_classification, answered, request_id=request_id)
+            content = await in_words(answered, told)
     except HungUp:
         return Response(status_code=CLIENT_CLOSED_REQUEST)
     return Response(content, media_type="application/json")

@@ -2,7 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import anyio.to_thread
 import numpy as np
@@ -18,15 +19,12 @@ from app.predict.shelf import Held
 from app.predict.thresholds import Wanted, find_thresholds
 from app.predict.wanted import wanted_by
 from core.errors import ErrorItem, NotFound, ValidationFailed
-from core.ids import TenantId
+from core.ids import MODEL_REFERENCE, TenantId, is_id
 from llkd.long_texts import LongTexts
 from llkd.predictor import mean_of_windows
 from llkd.types import BoolArray, FloatArray
 
-_WORD = "[a-z0-9][a-z0-9._-]{0,63}"
-REFERENCE = re.compile(rf"{_WORD}(@{_WORD})?|(model|job)_[0-9A-HJKMNP-TV-Z]{{26}}")
-
-
+REFERENCE = re.compile(MODEL_REFERENCE)
 # Answers with more scores than this are put into words on a thread, off the event loop.
 INLINE_SCORES = 5000
 
@@ -61,9 +59,14 @@ async def predict(
         answers = await serving.deferral.answer(tenant, model.id, texts)
         deferred = dict(zip(unsure, answers, strict=True))
     serving.keeper.offer(answered, body.input, deferred=deferred.keys())
+    return await in_words(answered, partial(render, answered, body, deferred))
+
+
+async def in_words(answered: Answered, render_it: Callable[[], bytes]) -> bytes:
+    """What `render_it` makes of these answers, which may be many."""
     if answered.probabilities.size <= INLINE_SCORES:
-        return render(answered, body, deferred)
-    return await anyio.to_thread.run_sync(render, answered, body, deferred)
+        return render_it()
+    return await anyio.to_thread.run_sync(render_it)
 
 
 async def resolve(serving: Serving, *, tenant: TenantId, reference: str) -> ModelRef:
@@ -75,7 +78,7 @@ async def resolve(serving: Serving, *, tenant: TenantId, reference: str) -> Mode
     Raises:
         NotFound, Gone, ModelNotReady
     """
-    if REFERENCE.fullmatch(reference) is None:
+    if REFERENCE.fullmatch(reference) is None and not is_id(reference, prefix="job"):
         raise NotFound("model", reference)
     names = serving.registry.names
     model = names.remembered(tenant, reference)

@@ -13,11 +13,10 @@ from core.db.repositories.models import ModelRepository
 from core.db.tables import ModelDeferralRow, ModelRow
 from core.egress.allow_list import AllowList
 from core.errors import Gone, NotFound
-from core.ids import TenantId
+from core.ids import MODEL_REFERENCE, TenantId
 from llkd.specs import DistillationSpec, OpenAITeacher
 
-_WORD = "[a-z0-9][a-z0-9._-]{0,63}"
-REFERENCE = re.compile(rf"{_WORD}(@{_WORD})?|model_[0-9A-HJKMNP-TV-Z]{{26}}")
+REFERENCE = re.compile(MODEL_REFERENCE)
 
 
 def put_deferral(

@@ -1,10 +1,13 @@
 """POST /v1/classify: vLLM's request and answer, this service's models and problems."""
 
+from threading import current_thread
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
+from app.predict import endpoints, service
+from app.predict.classify_rendering import render_classification
 from core.ids import ModelId
 from tests.app.predict.test_predict import SURE
 
@@ -70,6 +73,22 @@ class TestClassify:
             answer = _classify(client, **options)
             told = answer.json()
             assert (answer.status_code, told["errors"][0]["pointer"]) == (422, pointer), options
+
+    def test_many_scores_are_told_off_the_event_loop(
+        self, client: TestClient, model_id: ModelId, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(service, "INLINE_SCORES", 6)
+        threads = list[str]()
+
+        def watched(*told: Any, **more: Any) -> bytes:
+            threads.append(current_thread().name)
+            return render_classification(*told, **more)
+
+        monkeypatch.setattr(endpoints, "render_classification", watched)
+        for texts in (["crash"] * 2, ["crash"] * 3):
+            assert len(_classify(client, input=texts).json()["data"]) == len(texts)
+        on_loop, beside = threads
+        assert beside == "AnyIO worker thread" != on_loop
 
     def test_an_unknown_model_is_a_problem_of_ours(self, client: TestClient) -> None:
         answer = _classify(client)
