@@ -81,16 +81,36 @@ def certify(
     Source: Angelopoulos et al. (2021), arXiv 2110.01052, fixed sequence testing; the exact
         test of a binomial count for each step.
     """
+    path = threshold_path(shaping, class_count=class_count)
+    return walk(path, shaping, certifying, target=target, delta=delta, below=below)
+
+
+def walk(
+    path: FloatArray,
+    shaping: Observed,
+    certifying: Observed,
+    *,
+    target: float,
+    delta: float,
+    below: Below,
+) -> Cascade:
+    """`certify` along a path that is there: one serves every target, and most time goes into it.
+
+    Args:
+        path: [S, K], the `threshold_path` of the shaping texts.
+
+    Raises:
+        ValueError: target or delta is not in (0, 1).
+    """
     if not (0 < target < 1 and 0 < delta < 1):
         raise ValueError(f"target {target} and delta {delta} have to lie between 0 and 1")
-    path = threshold_path(shaping, class_count=class_count)
     passed = None
     for step in range(_first_step(_counts(shaping, path), target=target, below=below), len(path)):
         counts = _counts(certifying, path[step : step + 1])
         if not _risk_of(counts[0], target=target, below=below) <= delta:
             break
         passed = step
-    thresholds = np.full(class_count, np.inf) if passed is None else path[passed]
+    thresholds = np.full(path.shape[1], np.inf) if passed is None else path[passed]
     (counted,) = _counts(certifying, thresholds[None])
     right, given = _answers(counted, below)
     return Cascade(

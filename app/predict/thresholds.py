@@ -8,8 +8,9 @@ import numpy as np
 
 from app.predict.errors import NotCertified
 from core.errors import ErrorItem, ValidationFailed
-from llkd.cascade import Below, certify
+from llkd.cascade import Below, walk
 from llkd.certification import Halves
+from llkd.threshold_path import threshold_path
 from llkd.types import FloatArray
 
 
@@ -23,16 +24,18 @@ class Certifier:
 
     def __init__(self, halves: Halves, *, class_count: int) -> None:
         self._halves = halves
-        self._class_count = class_count
+        # While the model is loaded: with 20,000 texts and hundreds of labels it takes seconds,
+        # for which the event loop must not stand still.
+        self._path = threshold_path(halves.shaping, class_count=class_count)
         # Clients ask with the same few targets again and again, and each takes milliseconds.
         self.thresholds = lru_cache(maxsize=64)(self._thresholds)
 
     def _thresholds(self, target: float, delta: float, below: Below) -> FloatArray:
         """[K], inf for labels that are never sure enough."""
-        return certify(
+        return walk(
+            self._path,
             self._halves.shaping,
             self._halves.certifying,
-            class_count=self._class_count,
             target=target,
             delta=delta,
             below=below,

@@ -7,11 +7,16 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
+from app.predict import thresholds
+from app.predict.thresholds import Certifier
 from core.artifacts import ArtifactStore
 from core.db.session import Database
 from core.ids import ModelId
+from llkd import cascade
+from llkd.cascade import Below
 from llkd.certification import CERTIFICATION, Certification, Halves, write_certification
-from llkd.threshold_path import Observed
+from llkd.threshold_path import Observed, threshold_path
+from llkd.types import FloatArray
 from tests.app.predict.tiny_model import LABELS, register_model, write_tiny_model
 
 on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
@@ -50,6 +55,34 @@ def ask(client: TestClient, **body: Any) -> Any:
 def abstained(answer: Any) -> list[bool]:
     assert answer.status_code == 200, answer.json()
     return [entry["abstained"] for entry in answer.json()["data"]]
+
+
+class TestCertifier:
+    def test_what_takes_long_is_done_once_for_all_targets(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        made = []
+
+        def counted(shaping: Observed, *, class_count: int) -> FloatArray:
+            made.append(class_count)
+            return threshold_path(shaping, class_count=class_count)
+
+        monkeypatch.setattr(thresholds, "threshold_path", counted)
+        halves = Halves(observed(1000), observed(600))
+        certifier = Certifier(halves, class_count=3)
+        assert made == [3]
+        for target in (0.8, 0.9, 0.97):
+            expected = cascade.certify(
+                halves.shaping,
+                halves.certifying,
+                class_count=3,
+                target=target,
+                delta=0.1,
+                below=Below.NOBODY,
+            )
+            found = certifier.thresholds(target, 0.1, Below.NOBODY)
+            assert found.tolist() == expected.thresholds.tolist()
+        assert made == [3]
 
 
 @on_sqlite
