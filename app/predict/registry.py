@@ -118,7 +118,7 @@ class ModelRegistry:
     def _load(self, held: Held) -> None:
         model_id = held.model.id
         try:
-            predictor = self._loaded(held)
+            predictor, size = self._loaded(held)
         except (ModelTooLarge, NoRoom) as error:
             log.warning("model_does_not_fit", model=model_id, detail=error.detail)
             self._give_up(held, error, outcome="no_room")
@@ -131,9 +131,10 @@ class ModelRegistry:
             self._give_up(held, unavailable, outcome="failed")
         else:
             metrics.LOADS.labels("loaded").inc()
-            held.loaded.set_result(predictor)
+            self._shelf.arrive(held, predictor, size=size)
 
-    def _loaded(self, held: Held) -> Predictor:
+    def _loaded(self, held: Held) -> tuple[Predictor, int]:
+        """The model, and the bytes that it takes from now on."""
         files = self._artifacts.tree(held.model.artifact)
         needed = memory_of(files, held.model.engine.engine)
         if needed.loaded > self._shelf.room:
@@ -150,8 +151,7 @@ class ModelRegistry:
             held.certifier = validation.certifier
             self._meters[held.model.id][0].watch_drift(validation.reference)
         return_memory()
-        self._shelf.shrink(held, needed.loaded)
-        return predictor
+        return predictor, needed.loaded
 
     def _give_up(self, held: Held, error: Exception, *, outcome: str) -> None:
         metrics.LOADS.labels(outcome).inc()

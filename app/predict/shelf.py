@@ -123,11 +123,13 @@ class Shelf:
             self._let_go(victim)
             metrics.EVICTIONS.inc()
 
-    def shrink(self, held: Held, size: int) -> None:
-        """Give back what only loading needed."""
+    def arrive(self, held: Held, predictor: Predictor, *, size: int) -> None:
+        """Its model is loaded: tell who waits for it, and give back what only loading needed."""
         with self._changed:
             self._used -= held.size - size
             held.size = size
+            # Before others are woken: whoever waits for room may ask this one to leave by now.
+            held.loaded.set_result(predictor)
             metrics.LOADED_BYTES.set(self._used)
             metrics.LOADED.set(len(self._held))
             self._changed.notify_all()
@@ -139,6 +141,7 @@ class Shelf:
             if self._held.get(held.model.id) is held:
                 del self._held[held.model.id]
             metrics.LOADED_BYTES.set(self._used)
+            metrics.LOADED.set(len(self._held))
             self._changed.notify_all()
         self._unload(held)
 
@@ -149,12 +152,15 @@ class Shelf:
             self._changed.notify_all()
 
     def clear(self) -> None:
-        """Let go of every model, whoever uses it."""
+        """Let go of every model, whoever uses it; nothing is being loaded any more."""
         with self._changed:
             everyone = [*self._held.values(), *self._leaving]
             self._held.clear()
             self._leaving.clear()
         for held in everyone:
+            if not held.loaded.done():
+                # Its turn never came, and somebody may wait for it.
+                held.loaded.set_exception(NoRoom(held.model.id))
             self._let_go(held)
 
     def _idle(self) -> Held | None:

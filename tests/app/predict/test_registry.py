@@ -16,11 +16,12 @@ from sqlalchemy import make_url
 
 from app.predict import registry as registry_module
 from app.predict.errors import ModelTooLarge, ModelUnavailable, NoRoom
+from app.predict.lanes import Lane
 from app.predict.memory import BATCHES_SHARE, memory_of
 from app.predict.names import ModelRef
 from app.predict.pace import Pace
 from app.predict.registry import ModelRegistry
-from app.predict.shelf import Held
+from app.predict.shelf import Held, Shelf
 from core.artifacts import ArtifactStore
 from core.config import Settings
 from core.db.session import Database
@@ -28,6 +29,7 @@ from core.ids import new_model_id
 from llkd.engine_choice import EngineChoice
 from llkd.engines.base import REFERENCE
 from llkd.predictor import Predictor
+from tests.app.predict.test_batcher import Silent
 from tests.app.predict.tiny_model import write_tiny_model
 
 MIB = 1024 * 1024
@@ -230,6 +232,33 @@ class TestRoom:
         assert gone() is None
         assert world.is_loaded(second, third) == [True, True]
         world.registry.give_back(other)
+
+    def test_a_model_that_was_loading_is_asked_to_leave_as_soon_as_it_is_there(
+        self, tmp_path: Path
+    ) -> None:
+        world = World(tmp_path, models=1)
+        first, second = (world.model(ballast=BALLAST) for _ in range(2))
+        world.hold.clear()
+        one = world.registry.take(first)
+        while not world.registry.used_bytes:
+            time.sleep(0.001)
+        waiting = world.registry.take(second)
+        world.hold.set()
+        one.loaded.result(30)
+        # Somebody uses it without a pause, so that nobody else tells when to look again.
+        world.until_gone(first)
+        world.registry.give_back(one)
+        assert waiting.loaded.result(30).labels
+        world.registry.close()
+
+    def test_who_waits_for_a_load_that_never_began_is_told_at_the_end(self) -> None:
+        shelf = Shelf(1, unload=lambda _: None)
+        held = Held(ModelRef(new_model_id(), "0" * 64), Lane(Silent()))
+        shelf.put(held)
+        loaded = held.loaded
+        shelf.clear()
+        with pytest.raises(NoRoom):
+            loaded.result(0)
 
     def test_a_load_that_nobody_makes_room_for_gives_up(
         self, world: World, monkeypatch: pytest.MonkeyPatch
