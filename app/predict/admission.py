@@ -13,6 +13,9 @@ from llkd.predictor import MOST_ROWS, MOST_TOKENS
 
 # Of ordinary prose; only what is not tokenized yet is reckoned by it.
 CHARACTERS_A_TOKEN = 4
+# What a text takes beside its characters until it is answered, however short it is: its tokens,
+# its place in the queue and its row of scores.
+BYTES_A_TEXT = 400
 
 
 class Admission:
@@ -34,13 +37,13 @@ class Admission:
         Raises:
             Overloaded: too much waits before them, or beside them.
         """
-        # Characters, not bytes: close enough for a bound on memory, and free to ask for.
-        size = sum(map(len, texts))
+        # Characters, not their bytes: close enough for a bound on memory, and free to ask for.
+        size = sum(map(len, texts)) + BYTES_A_TEXT * len(texts)
         self._refuse_wait(lane)
         # A request larger than the limit is served when it is alone.
         if self._bytes and self._bytes + size > self._most_bytes:
             metrics.REFUSED.labels("backlog").inc()
-            message = f"Texts of {self._bytes} characters wait already."
+            message = f"Texts of about {self._bytes} bytes wait already."
             raise Overloaded(message, retry_after_s=math.ceil(self._wait_seconds))
         self._bytes += size
         try:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from app.predict.admission import Admission
+from app.predict.admission import BYTES_A_TEXT, Admission
 from app.predict.batcher import Batcher
 from app.predict.errors import Overloaded
 from app.predict.lanes import Lane
@@ -32,7 +32,7 @@ class Slow:
         return np.zeros((len(batch), 2))
 
 
-def make_admission(batcher: Batcher, *, wait: float = 1.0, backlog: int = 10_000) -> Admission:
+def make_admission(batcher: Batcher, *, wait: float = 1.0, backlog: int = 10_000_000) -> Admission:
     settings = Settings(
         _env_file=None,  # type: ignore[call-arg] # a developer's own must not decide
         predict_wait_seconds=wait,
@@ -167,11 +167,17 @@ class TestWait:
 
 class TestBacklog:
     def test_more_text_than_may_wait_is_refused(self) -> None:
-        admission = make_admission(Batcher(threads=0), backlog=10_000)
+        admission = make_admission(Batcher(threads=0), backlog=10_000 + 2 * BYTES_A_TEXT)
         with admission.admitted(None, ["x" * 6000]):
             assert not is_let_in(admission, None, ["x" * 4001])
             assert is_let_in(admission, None, ["x" * 4000])
         assert is_let_in(admission, None, ["x" * 4001])
+
+    def test_texts_without_a_character_take_room_too(self) -> None:
+        admission = make_admission(Batcher(threads=0), backlog=10_000 * BYTES_A_TEXT)
+        with admission.admitted(None, [""] * 6000):
+            assert not is_let_in(admission, None, [""] * 4001)
+            assert is_let_in(admission, None, [""] * 4000)
 
     def test_a_request_larger_than_the_bound_is_served_alone(self) -> None:
         admission = make_admission(Batcher(threads=0), backlog=10_000)
