@@ -19,6 +19,9 @@ WIDTH_STEP = 8
 PRECISION = {EngineName.OPENVINO_BF16: "bf16", EngineName.OPENVINO_INT8: "f32"}
 # Rows of the batches that are computed before the first request comes.
 WARMED_ROWS = (1, 8)
+# And how wide they are at the most. Eight rows of it are as many tokens as any batch of several
+# texts has; eight rows of thousands of tokens would take gigabytes on each stream.
+WARMED_WIDTH = 512
 
 
 class OpenVinoEngine:
@@ -87,15 +90,14 @@ class OpenVinoEngine:
             self._free.put(request)
 
     def warm(self) -> None:
-        """Compute batches of doubling width on all streams.
+        """Compute batches of doubling width on all streams; longer texts' first ones take longer.
 
         A stream's first batch takes some 20 ms longer than the next, every new shape after
         that about 4 ms: all shapes up to 128 tokens would take a second and a half.
         """
-        doubling = takewhile(
-            lambda width: width < self._longest, map(WIDTH_STEP.__lshift__, count())
-        )
-        widths = [*doubling, self._longest]
+        widest = min(self._longest, WARMED_WIDTH)
+        doubling = takewhile(lambda width: width < widest, map(WIDTH_STEP.__lshift__, count()))
+        widths = [*doubling, widest]
         with ThreadPoolExecutor(self._streams) as threads:
             for rows, width in [(rows, width) for rows in WARMED_ROWS for width in widths]:
                 ones = np.ones((rows, width), dtype=np.int64)

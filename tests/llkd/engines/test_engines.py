@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from llkd.engines.catalog import INT8_FILES, why_absent
 from llkd.engines.machine import this_machine
 from llkd.engines.onnx_cuda import OnnxCudaEngine
 from llkd.engines.openvino import OpenVinoEngine
-from llkd.predictor import Predictor
+from llkd.predictor import MOST_TOKENS, Predictor
 from llkd.predictor_manifest import MODEL
 from tests.llkd.engines.conftest import POOL
 from tests.llkd.export.conftest import MAX_LENGTH
@@ -67,6 +68,32 @@ class TestShapes:
         padded = np.pad(ids, ((0, 0), (0, 11)))
         mask = (np.arange(16) < 5).astype(np.int64)[None]
         assert np.abs(engine.logits(padded, mask) - plain).max() < 0.05
+
+
+class Recorder:
+    """In the place of a compiled graph: notes the shapes that are computed."""
+
+    def __init__(self) -> None:
+        self.shapes: list[tuple[int, ...]] = []
+
+    def create_infer_request(self):
+        return self
+
+    def infer(self, inputs):
+        self.shapes.append(inputs["input_ids"].shape)
+
+    def get_output_tensor(self, _):
+        return SimpleNamespace(data=[])
+
+
+class TestWarming:
+    @pytest.mark.parametrize(("longest", "widest"), [(30, 30), (512, 512), (8192, 512)])
+    def test_no_batch_is_larger_than_those_that_are_served(self, longest, widest):
+        compiled = Recorder()
+        OpenVinoEngine(compiled, name=BF16, streams=1, longest=longest).warm()
+        assert max(width for _, width in compiled.shapes) == widest
+        assert max(rows * width for rows, width in compiled.shapes) <= MOST_TOKENS
+        assert {rows for rows, _ in compiled.shapes} == {1, 8}
 
 
 class TestWhatIsAbsent:
