@@ -52,9 +52,12 @@ def measure_model(database: Database, artifacts: ArtifactStore, row: ModelRow) -
 
 def _named(database: Database, names: Sequence[str]) -> Iterator[tuple[str, ModelRow | None]]:
     for name in names:
-        with database.read() as session:
-            known = is_id(name, prefix="model")
-            yield name, ModelRepository(session).any_tenants(ModelId(name)) if known else None
+        row = None
+        if is_id(name, prefix="model"):
+            with database.read() as session:
+                row = ModelRepository(session).any_tenants(ModelId(name))
+        # Outside of the transaction: measuring takes minutes.
+        yield name, row
 
 
 def _all(database: Database) -> Iterator[tuple[str, ModelRow | None]]:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sqlalchemy import QueuePool
 
 from core.artifacts import ArtifactStore
 from core.db.repositories.models import ModelRepository, NewModel
@@ -119,6 +120,15 @@ class TestMain:
             assert machines[0] == elsewhere
             assert [each["machine"] for each in machines[1:]] == [this_machine().to_json()]
         assert capsys.readouterr().out.count(model_id) == 2
+
+    def test_no_transaction_is_open_while_a_model_is_measured(
+        self, database: Database, store: ArtifactStore, folder: Path
+    ) -> None:
+        model_id = register(database, store, folder, {})
+        assert isinstance(database.engine.pool, QueuePool)
+        for name, row in module._named(database, [model_id, "tickets"]):
+            assert (row is not None) == (name == model_id)
+            assert database.engine.pool.checkedout() == 0
 
     @pytest.mark.usefixtures("run")
     def test_what_cannot_be_measured_is_named(
