@@ -80,6 +80,8 @@ class AnswerCounts:
 class RollingAnswers:
     """The answers to the last texts: between half of WINDOW and all of it, in two halves.
 
+    At first they are fewer, and a request that is larger than a half is counted as a whole.
+
     Not safe to call from several threads at once.
     """
 
