@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from llkd.cascade import Below, Cascade, certify
+from llkd.cascade import Below, Cascade, walk
 from llkd.certification import Halves
+from llkd.threshold_path import threshold_path
 from llkd.types import Json
 
 CURVE_TARGETS = (0.80, 0.85, 0.90, 0.95, 0.975, 0.99)
@@ -13,13 +14,14 @@ CURVE_DELTA = 0.05
 
 def cascade_curve(halves: Halves, labels: tuple[str, ...]) -> list[Json]:
     """One point for each target of `CURVE_TARGETS` and each meaning of agreement."""
+    path = threshold_path(halves.shaping, class_count=len(labels))
     return [
         {"below": below.value, "target": target, "delta": CURVE_DELTA}
         | tell_cascade(
-            certify(
+            walk(
+                path,
                 halves.shaping,
                 halves.certifying,
-                class_count=len(labels),
                 target=target,
                 delta=CURVE_DELTA,
                 below=below,
