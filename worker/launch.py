@@ -86,6 +86,7 @@ class Launcher:
             checkpoint_seconds=self._settings.checkpoint_seconds,
             teacher_hosts=self._settings.teacher_hosts,
             teacher_keys=dict(keys),
+            predict_engine=self._settings.predict_engine,
         )
 
     def run(self, assignment: Assignment, heart: Heart, device: Device, *, log_name: str) -> Ended:

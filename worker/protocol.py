@@ -40,6 +40,8 @@ class Assignment:
 
     Attributes:
         attempt: at the job; an assistant's is the owner's.
+        predict_engine: what models are to be served by, as the operator says it; `auto`: by what
+            was measured.
         supervisor_pid: whose death is the child's death.
         database_url: with its password, hence by pipe, never on a command line.
         part: what an assistant fills; None for the whole job.
@@ -59,6 +61,7 @@ class Assignment:
     teacher_hosts: tuple[str, ...] = ()
     teacher_keys: dict[str, str] = field(default_factory=dict, repr=False)
     part: Part | None = None
+    predict_engine: str = "auto"
 
     @property
     def claim(self) -> Claim:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from core.ids import ModelId
 from core.lifecycle import LIVES, Purpose, Stage
 from llkd.engine_choice import EngineChoice
 from llkd.engines.base import EngineName
+from llkd.engines.machine import this_machine
 from llkd.predictor import Predictor
 from llkd.types import Classified
 from tests.app.predict.tiny_model import LABELS, register_model, write_tiny_model
@@ -316,6 +318,20 @@ class TestTheModel:
 
 
 class TestTheEngine:
+    def test_is_the_one_that_the_operator_pins(self, claimed: Callable[..., OpenJob]) -> None:
+        job = claimed()
+        with job.database.write() as session:
+            model = session.get_one(ModelRow, job.row.spec["model_id"])
+            here = {"machine": this_machine().to_json(), "note": None, "texts": 500}
+            measured = {**here, "chosen": EngineName.OPENVINO_BF16.value}
+            model.export = {**model.export, "engines": {"machines": [measured]}}
+        pinned = replace(job.assignment, predict_engine=EngineName.ONNXRUNTIME.value)
+        found = stage.load_predictor(replace(job, assignment=pinned), ModelId(model.id))
+        assert found.engine is EngineName.ONNXRUNTIME
+        if this_machine().has_bf16:
+            found = stage.load_predictor(job, ModelId(model.id))
+            assert found.engine is EngineName.OPENVINO_BF16
+
     def test_that_fails_is_replaced_by_the_reference(
         self, claimed: Callable[..., OpenJob], monkeypatch: pytest.MonkeyPatch
     ) -> None:

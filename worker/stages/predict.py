@@ -9,7 +9,7 @@ from core.dataset_files import iter_texts
 from core.db.repositories.models import ModelRepository
 from core.ids import ModelId
 from core.lifecycle import EventType, Stage
-from llkd.engine_choice import AUTO, choose_for
+from llkd.engine_choice import choose_for
 from llkd.engines.catalog import why_absent
 from llkd.errors import LlkdError
 from llkd.predictor import Predictor
@@ -83,7 +83,7 @@ def load_predictor(job: OpenJob, model_id: ModelId) -> Predictor:
         files = job.artifacts.verified_tree(row.artifact)
         engine = begun_with(job)
         if engine is None or why_absent(engine, files) is not None:
-            engine = choose_for(row.export, pinned=AUTO).engine
+            engine = choose_for(row.export, pinned=job.assignment.predict_engine).engine
         return Predictor.load_surely(files, engine, failed=failed)
     except (ArtifactDamaged, ValueError) as error:
         raise ModelUnavailable(f"The files of {model_id} cannot be loaded: {error}") from error
