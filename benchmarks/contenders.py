@@ -10,6 +10,8 @@ from typing import Any
 from demo.service import HOST, ROOT
 
 OURS = "ours"
+# The same by the engine that most peers use, where the gate has chosen another.
+OURS_REFERENCE = "ours_onnxruntime"
 INT8 = "_int8"
 PEERS_FOLDER = Path(__file__).parent / "serving_peers"
 
@@ -39,10 +41,16 @@ class Contender:
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
-def ours(data_dir: Path, model: str, *, settings: Mapping[str, str] | None = None) -> Contender:
+def ours(
+    data_dir: Path,
+    model: str,
+    *,
+    name: str = OURS,
+    settings: Mapping[str, str] | None = None,
+) -> Contender:
     """The API as `llkd-api` starts it, over a data folder that has the model."""
     return Contender(
-        OURS,
+        name,
         (sys.executable, "-m", "app.serve"),
         ready_path="/readyz",
         predict_path="/predict",

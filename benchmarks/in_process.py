@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
 
+from llkd.engines.base import EngineName
 from llkd.predictor import Predictor
 
 # As many as wait at the highest concurrency that is measured.
@@ -43,11 +44,15 @@ class InProcess:
 
 
 @contextmanager
-def in_process(files: Mapping[str, Path], texts: Sequence[str]) -> Iterator[InProcess]:
-    """Load the model in a process of its own, as the API loads it, on one thread."""
+def in_process(
+    files: Mapping[str, Path], texts: Sequence[str], engine: EngineName
+) -> Iterator[InProcess]:
+    """Load the model in a process of its own, as the API loads it, and call it on one thread."""
     start = multiprocessing.get_context("spawn")
     here, there = start.Pipe()
-    process = start.Process(target=_serve, args=(there, dict(files), list(texts)), daemon=True)
+    process = start.Process(
+        target=_serve, args=(there, dict(files), list(texts), engine), daemon=True
+    )
     process.start()
     there.close()
     try:
@@ -57,8 +62,8 @@ def in_process(files: Mapping[str, Path], texts: Sequence[str]) -> Iterator[InPr
         process.join()
 
 
-def _serve(pipe: Pipe, files: dict[str, Path], texts: list[str]) -> None:
-    predictor = Predictor.load(files, threads=1)
+def _serve(pipe: Pipe, files: dict[str, Path], texts: list[str], engine: EngineName) -> None:
+    predictor = Predictor.load(files, engine)
     predictor.classify(texts)
     while True:
         try:

@@ -17,6 +17,8 @@ from core.db.session import Database
 from core.db.tables import DatasetRow, JobRow
 from core.ids import ModelId, TenantId, new_dataset_id, new_job_id
 from core.lifecycle import JobState, Queue
+from llkd.engine_choice import AUTO, choose_for
+from llkd.engines.base import EngineName
 from llkd.predictor_manifest import MANIFEST, read_manifest
 from migrations import upgrade
 
@@ -48,6 +50,18 @@ class Shelf:
             if found is None:
                 raise LookupError(f"no model {model_id}")
             return self._artifacts.tree(found.artifact)
+
+    def engine(self, model_id: str) -> EngineName:
+        """What serves a model on this machine, unless it is pinned.
+
+        Raises:
+            LookupError: there is none of this id.
+        """
+        with self._database.read() as session:
+            found = ModelRepository(session).get(TENANT, ModelId(model_id))
+            if found is None:
+                raise LookupError(f"no model {model_id}")
+            return choose_for(found.export, pinned=AUTO).engine
 
     def add(self, folder: Path, *, name: str) -> str:
         """Store an exported model's folder and give it the next version of this name."""

@@ -8,20 +8,21 @@ of them alike.
 import argparse
 import sys
 import tempfile
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
 from rich.console import Console
 
-from benchmarks.contenders import INT8, OURS, PEERS, Contender, ours, peer
+from benchmarks.contenders import INT8, OURS, OURS_REFERENCE, PEERS, Contender, ours, peer
 from benchmarks.in_process import in_process
 from benchmarks.load_generator import load_generator
 from benchmarks.machine import describe_machine
 from benchmarks.peer_model import NotForPeers, own_copy, write_for_peers
 from benchmarks.registering import shelf
 from benchmarks.running import running
-from benchmarks.served_model import ensure_model
+from benchmarks.served_model import VALIDATED_ON, ensure_model
 from benchmarks.serving_figures import LoadShape
 from benchmarks.serving_report import keep, report
 from benchmarks.serving_run import Arena, Plan, measure
@@ -29,8 +30,12 @@ from benchmarks.serving_texts import ServingTexts, from_folder, generated, lengt
 from demo.api_client import ApiProblem
 from demo.service import ServiceFailed, terminate_as_interrupt
 from demo.watching import JobFailed
+from llkd.engine_choice import AUTO
+from llkd.engines.base import REFERENCE, EngineName
 
-TRAINED_ON = 600
+TRAINED_ON = 600 + VALIDATED_ON
+# The setting that has every model served by one engine.
+PINNED = "LLKD_PREDICT_ENGINE"
 FAILURES = (
     ServiceFailed,
     JobFailed,
@@ -67,11 +72,13 @@ def _run(options: argparse.Namespace, scratch: Path, console: Console) -> None:
     model = ensure_model(data_dir, texts, brought=options.model_dir, console=console)
     with shelf(data_dir) as stored:
         files = dict(stored.files(model))
+        engine = _engine(stored.engine(model), options.setting)
     console.print(lengths_said(texts.asked, files["tokenizer.json"]))
     quantize = any(name.endswith(INT8) for name in options.peer)
     forms = write_for_peers(files, scratch / "forms", quantize=quantize)
+    console.print(f"Our engine: {engine}.")
     contenders = [
-        ours(data_dir, model, settings=options.setting),
+        *_ours(data_dir, model, engine=engine, settings=options.setting),
         *(
             peer(name, python, own_copy(name, forms, scratch / "peers"))
             for name, python in options.peer.items()
@@ -82,12 +89,29 @@ def _run(options: argparse.Namespace, scratch: Path, console: Console) -> None:
         arena = Arena(
             [stack.enter_context(running(each, scratch)) for each in contenders],
             stack.enter_context(load_generator()),
-            stack.enter_context(in_process(files, texts.asked)),
+            stack.enter_context(in_process(files, texts.asked, engine)),
         )
         found = measure(arena, _plan(options, texts), files, say=console.print)
     report(found, console)
     if options.out is not None:
         keep(found, options.out, machine)
+
+
+def _engine(chosen: EngineName, settings: Mapping[str, str]) -> EngineName:
+    """What serves with these settings, where the gate has chosen so."""
+    pinned = settings.get(PINNED, AUTO)
+    return chosen if pinned == AUTO else EngineName(pinned)
+
+
+def _ours(
+    data_dir: Path, model: str, *, engine: EngineName, settings: Mapping[str, str]
+) -> list[Contender]:
+    """Our server, and once more by the reference if that is another engine."""
+    found = [ours(data_dir, model, settings=settings)]
+    if engine is not REFERENCE:
+        pinned = {**settings, PINNED: REFERENCE.value}
+        found.append(ours(data_dir, model, name=OURS_REFERENCE, settings=pinned))
+    return found
 
 
 def _say_who(contenders: list[Contender], console: Console) -> None:
