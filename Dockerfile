@@ -22,7 +22,7 @@ COPY pyproject.toml constraints.txt ./
 
 # Dependencies come before the sources: a changed line of code does not fetch them again.
 FROM build AS build-api
-RUN uv pip install -c constraints.txt -r pyproject.toml
+RUN uv pip install -c constraints.txt -r pyproject.toml --extra openvino
 COPY LICENSE README.md ./
 COPY app app
 COPY core core
@@ -35,7 +35,7 @@ FROM build AS build-worker
 # cpu, or a CUDA release such as cu130; empty takes what PyPI has, on Linux a CUDA build.
 ARG TORCH_BACKEND=cpu
 RUN uv pip install ${TORCH_BACKEND:+--torch-backend "$TORCH_BACKEND"} \
-    -c constraints.txt -r pyproject.toml --extra worker --extra offline
+    -c constraints.txt -r pyproject.toml --extra worker --extra offline --extra openvino
 COPY LICENSE README.md ./
 COPY app app
 COPY core core
