@@ -29,7 +29,8 @@ def measure_model(database: Database, artifacts: ArtifactStore, row: ModelRow) -
     """Measure one model here and add the figures to its row; returns the engine that won.
 
     Raises:
-        NotMeasured: its validation texts or files are not there, or it was deleted meanwhile.
+        NotMeasured: its validation texts or files are not there, the reference did not answer, or
+            the model was deleted meanwhile.
     """
     digest = (row.export.get("engines") or {}).get("validation")
     if digest is None:
@@ -41,6 +42,9 @@ def measure_model(database: Database, artifacts: ArtifactStore, row: ModelRow) -
         # Validation texts go with the dataset that they are of.
         raise NotMeasured(str(error)) from error
     measured = measure(files, validation)
+    if measured.note is not None:
+        # What was found here on a quieter day stands.
+        raise NotMeasured(measured.note)
     with database.write() as session:
         kept = ModelRepository(session).set_engines(
             row.id, lambda engines: with_measurement(engines, measured.to_json())

@@ -37,14 +37,19 @@ class Admission:
         Raises:
             Overloaded: too much waits before them, or beside them.
         """
-        # Characters, not their bytes: close enough for a bound on memory, and free to ask for.
-        size = sum(map(len, texts)) + BYTES_A_TEXT * len(texts)
         self._refuse_wait(lane)
         # A request larger than the limit is served when it is alone.
-        if self._bytes and self._bytes + size > self._most_bytes:
+        if self._bytes and self._bytes + _size(texts) > self._most_bytes:
             metrics.REFUSED.labels("backlog").inc()
             message = f"Texts of about {self._bytes} bytes wait already."
             raise Overloaded(message, retry_after_s=math.ceil(self._wait_seconds))
+        with self.counted(texts):
+            yield
+
+    @contextmanager
+    def counted(self, texts: Sequence[str]) -> Iterator[None]:
+        """Count texts as being in memory; those that come meanwhile may be refused for them."""
+        size = _size(texts)
         self._bytes += size
         try:
             yield
@@ -70,3 +75,8 @@ class Admission:
         metrics.REFUSED.labels("wait").inc()
         message = f"A first batch waits {ahead:.1f} s; {self._wait_seconds:g} s are allowed."
         raise Overloaded(message, retry_after_s=math.ceil(ahead))
+
+
+def _size(texts: Sequence[str]) -> int:
+    """Bytes that texts take, about: characters, not their bytes, are free to ask for."""
+    return sum(map(len, texts)) + BYTES_A_TEXT * len(texts)

@@ -85,6 +85,3 @@ class ModelTooLarge(ServiceError):
 
     def __init__(self, model_id: str, *, needed: int, room: int) -> None:
         super().__init__(f"{model_id} needs {needed} bytes of memory; models have {room}.")
-
-
-__all__ = ["ModelNotReady", "ModelTooLarge", "ModelUnavailable", "NoRoom", "Overloaded"]

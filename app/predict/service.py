@@ -56,7 +56,9 @@ async def predict(
     if body.on_low_confidence == "teacher" and answered.unsure.any():
         unsure = np.flatnonzero(answered.unsure).tolist()
         texts = [body.input[index] for index in unsure]
-        answers = await serving.deferral.answer(tenant, model.id, texts)
+        # Their places in the queue are free; their memory is not, while the teacher thinks.
+        with serving.admission.counted(body.input):
+            answers = await serving.deferral.answer(tenant, model.id, texts)
         deferred = dict(zip(unsure, answers, strict=True))
     serving.keeper.offer(answered, body.input, deferred=deferred.keys())
     return await in_words(answered, partial(render, answered, body, deferred))
@@ -170,6 +172,7 @@ def _unsure(probabilities: FloatArray, thresholds: FloatArray | None) -> BoolArr
 def _rows(work: Work) -> FloatArray:
     """[W, K], a row a window."""
     rows = [row for row in work.answers if row is not None]
+    assert len(rows) == len(work.answers), "an answer is given when every window has its row"
     return rows[0][None, :] if len(rows) == 1 else np.stack(rows)
 
 

@@ -38,7 +38,7 @@ class Serving:
     ) -> Self:
         """Start the threads; no model is loaded yet."""
         keep_heaps_few()
-        batcher = Batcher(threads=settings.predict_threads or os.cpu_count() or 1)
+        batcher = Batcher(threads=settings.predict_threads or len(os.sched_getaffinity(0)))
         return cls(
             ModelRegistry(settings, database, artifacts),
             batcher,

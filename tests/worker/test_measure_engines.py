@@ -1,5 +1,6 @@
 """Models are measured on this machine, and their rows say what was found."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from core.ids import ModelId
 from llkd.engines.base import REFERENCE
 from llkd.engines.catalog import INT8_FILES
 from llkd.engines.machine import this_machine
+from llkd.measure_engines import Measured
 from tests.app.predict.tiny_model import LABELS, VOTES, write_tiny_model
 from tests.factories import TENANT, make_job
 from worker import measure_engines as module
@@ -129,6 +131,26 @@ class TestMain:
         for name, row in module._named(database, [model_id, "tickets"]):
             assert (row is not None) == (name == model_id)
             assert database.engine.pool.checkedout() == 0
+
+    @pytest.mark.usefixtures("run")
+    def test_a_reference_that_does_not_answer_leaves_earlier_figures(
+        self,
+        sqlite_database: Database,
+        store: ArtifactStore,
+        folder: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        digest = ValidationTexts.draw(TEXTS, GOLD).store(store)
+        earlier = [{"machine": this_machine().to_json(), "chosen": "openvino_bf16"}]
+        model_id = register(
+            sqlite_database, store, folder, {"validation": digest, "machines": earlier}
+        )
+        nothing = Measured(this_machine(), datetime.now(UTC), 0, REFERENCE, "it ended", ())
+        monkeypatch.setattr(module, "measure", lambda *_: nothing)
+        assert module.main([model_id]) == 1
+        assert engines_of(sqlite_database, model_id)["machines"] == earlier
+        assert f"{model_id} was not measured: it ended" in capsys.readouterr().err
 
     @pytest.mark.usefixtures("run")
     def test_what_cannot_be_measured_is_named(

@@ -96,6 +96,17 @@ class TestTheTeacher:
         assert told[2]["scores"][0]["score"] == pytest.approx(1 / 3)
         assert figures(database, model)[2] == 1
 
+    def test_has_its_texts_counted_as_in_memory_while_it_thinks(
+        self, client: TestClient, database: Database, model: ModelId, server: FaultServer
+    ) -> None:
+        switch_on(database, model, cap_calls=10)
+        admission = client.app.state.serving.admission  # type: ignore[attr-defined]
+        seen: list[int] = []
+        server.look = lambda _: seen.append(admission._bytes)
+        ask(client)
+        assert min(seen) > sum(map(len, TEXTS))
+        assert admission._bytes == 0
+
     def test_is_not_paid_twice(
         self, client: TestClient, database: Database, model: ModelId
     ) -> None:
