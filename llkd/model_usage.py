@@ -2,8 +2,12 @@
 
 _ONNX = """\
 import json
+import os
 
 import numpy as np
+
+# It reports to its makers unless it is told not to before it is loaded.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import onnxruntime
 from tokenizers import Tokenizer
 
