@@ -1,8 +1,26 @@
 """Why a model's teacher cannot be asked at prediction, whatever the texts are."""
 
+from dataclasses import dataclass
+
 from core.errors import ErrorItem, ValidationFailed
 
-AT = "/on_low_confidence"
+
+@dataclass(frozen=True)
+class Place:
+    """What in a request asks for a model's teacher.
+
+    Attributes:
+        pointer: JSON pointer into its body.
+        advice: what can be done, or not be done, as a sentence.
+    """
+
+    pointer: str
+    advice: str
+
+
+AT_PREDICT = Place("/on_low_confidence", 'Below the threshold, use "return" or "abstain".')
+# It is the model in the path that does not fit, whatever stands in the body.
+AT_SWITCH = Place("", "Deferral cannot be switched on for this model.")
 
 
 class DeferralOff(ValidationFailed):
@@ -20,7 +38,7 @@ class DeferralOff(ValidationFailed):
             f"Deferral is not switched on for this model: PUT /models/{model_id}/deferral gives "
             "its teacher a budget."
         )
-        super().__init__(message, errors=[ErrorItem(AT, self.code, message)])
+        super().__init__(message, errors=[ErrorItem(AT_PREDICT.pointer, self.code, message)])
 
 
 class TeacherNotAskable(ValidationFailed):
@@ -33,9 +51,6 @@ class TeacherNotAskable(ValidationFailed):
     code = "teacher-not-askable"
     title = "The model's teacher cannot be asked"
 
-    def __init__(self, why: str) -> None:
-        message = (
-            f"This model's teacher cannot be asked at prediction: {why}. Below the threshold, "
-            'use "return" or "abstain".'
-        )
-        super().__init__(message, errors=[ErrorItem(AT, self.code, message)])
+    def __init__(self, why: str, place: Place) -> None:
+        message = f"This model's teacher cannot be asked at prediction: {why}. {place.advice}"
+        super().__init__(message, errors=[ErrorItem(place.pointer, self.code, message)])

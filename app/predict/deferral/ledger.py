@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from app.predict.deferral.errors import AT_PREDICT
 from app.predict.deferral.outcome import DeferralStatus, Deferred
 from app.predict.deferral.sources import Source, find_source, require_switched_on
 from core.db.repositories.answers import AnswerRepository
@@ -41,7 +42,7 @@ class Ledger:
             DeferralOff: it may not be asked; beside what `find_source` raises.
         """
         with self._database.read() as session:
-            source = find_source(session, tenant, model_id, self._allow_list)
+            source = find_source(session, tenant, model_id, self._allow_list, place=AT_PREDICT)
             require_switched_on(session, tenant, model_id)
         return source
 

@@ -4,6 +4,7 @@ import re
 
 from sqlalchemy.orm import Session
 
+from app.predict.deferral.errors import AT_SWITCH
 from app.predict.deferral.schemas import DeferralPut, DeferralRead
 from app.predict.deferral.sources import find_source
 from app.teacher_budgets import MICROS, check_caps
@@ -35,7 +36,7 @@ def put_deferral(
         BudgetRequired, PriceUnknown: the caps do not fit its prices.
     """
     model = _model(session, tenant, reference)
-    source = find_source(session, tenant, model.id, allow_list)
+    source = find_source(session, tenant, model.id, allow_list, place=AT_SWITCH)
     check_caps(
         [source.teacher.prices],
         max_usd=body.max_usd,

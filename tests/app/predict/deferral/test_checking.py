@@ -82,6 +82,7 @@ class TestCheck:
         assert isinstance(error, TeacherNotAskable)
         assert teacher["kind"] in error.detail
         assert '"abstain"' in error.detail
+        assert [item.pointer for item in error.errors] == ["/on_low_confidence"]
 
     @pytest.mark.parametrize("known", [None, {}, {"rung": {"name": "of another time"}}])
     def test_a_job_that_did_not_note_how_it_asked_is_told(

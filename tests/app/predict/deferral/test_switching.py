@@ -167,6 +167,9 @@ class TestPut:
         answer = put(client, add_model(database, URL, spec=spec), max_usd=1)
         assert (answer.status_code, answer.json()["code"]) == (422, "teacher-not-askable")
         assert "few_shot" in answer.json()["detail"]
+        assert '"abstain"' not in answer.json()["detail"]
+        # The body has no field that could be another one.
+        assert [item["pointer"] for item in answer.json()["errors"]] == [""]
         assert client.get("/problems/teacher-not-askable").status_code == 200
 
     def test_a_server_that_is_not_listed_is_refused(
