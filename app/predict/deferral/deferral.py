@@ -87,7 +87,8 @@ class Deferral:
     ) -> dict[str, Deferred]:
         try:
             async with asyncio.timeout_at(deadline):
-                source = await self._clerks.run(partial(self._ledger.source, tenant, model_id))
+                ask = partial(self._ledger.source, tenant, model_id)
+                source, caps_given = await self._clerks.run(ask)
                 line = await self._lines.open(source)
         except TimeoutError:
             return dict.fromkeys(texts, Deferred(DeferralStatus.TIMEOUT))
@@ -96,6 +97,7 @@ class Deferral:
             code = error.code if isinstance(error, ServiceError) else type(error).__name__
             log.warning("deferral_unavailable", model=model_id, error=code)
             return dict.fromkeys(texts, Deferred(DeferralStatus.FAILED))
+        line.purse.under_caps_of(caps_given)
         flights = self._dispatch.board(line, [Question(text) for text in texts])
         await _wait([flight for flight in flights if flight is not None], deadline=deadline)
         return {text: _outcome(flight) for text, flight in zip(texts, flights, strict=True)}

@@ -1,6 +1,7 @@
 """What deferral reads and writes: sources, stored answers, and what was paid for them."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from app.predict.deferral.errors import AT_PREDICT
 from app.predict.deferral.outcome import DeferralStatus, Deferred
@@ -35,16 +36,16 @@ class Ledger:
         self._database = database
         self._allow_list = allow_list
 
-    def source(self, tenant: TenantId, model_id: ModelId) -> Source:
-        """The model's teacher.
+    def source(self, tenant: TenantId, model_id: ModelId) -> tuple[Source, datetime]:
+        """The model's teacher, and when its caps were given.
 
         Raises:
             DeferralOff: it may not be asked; beside what `find_source` raises.
         """
         with self._database.read() as session:
             source = find_source(session, tenant, model_id, self._allow_list, place=AT_PREDICT)
-            require_switched_on(session, tenant, model_id)
-        return source
+            caps_given = require_switched_on(session, tenant, model_id)
+        return source, caps_given
 
     def find(self, source: Source, keys: Sequence[str]) -> Mapping[str, Deferred]:
         """What is known already; keys without an answer are left out."""

@@ -1,6 +1,7 @@
 """Which teacher stands behind a model, and all that decides how it is asked."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
@@ -94,10 +95,16 @@ def find_source(
     )
 
 
-def require_switched_on(session: Session, tenant: TenantId, model_id: ModelId) -> None:
-    """Raise DeferralOff for a model whose teacher has no caps."""
-    if DeferralRepository(session).get(tenant, model_id) is None:
+def require_switched_on(session: Session, tenant: TenantId, model_id: ModelId) -> datetime:
+    """When the model's teacher was given its caps.
+
+    Raises:
+        DeferralOff: it has none.
+    """
+    row = DeferralRepository(session).get(tenant, model_id)
+    if row is None:
         raise DeferralOff(model_id)
+    return row.updated_at
 
 
 def _spec(job: JobRow, place: Place) -> DistillationSpec:

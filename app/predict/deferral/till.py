@@ -27,13 +27,11 @@ class Till:
 
     async def hold(self, line: Line, flight: Flight) -> Hold | None:
         """Hold the most that this text can cost; None when a cap leaves no room."""
+        micros = line.most_micros(flight.question)
         hold = partial(
-            self._ledger.hold,
-            line.source,
-            micros=line.most_micros(flight.question),
-            seconds=line.longest_s + SETTLE_S,
+            self._ledger.hold, line.source, micros=micros, seconds=line.longest_s + SETTLE_S
         )
-        return await line.purse.take(partial(self._clerks.run, hold))
+        return await line.purse.take(partial(self._clerks.run, hold), micros=micros)
 
     async def settle(
         self, line: Line, flight: Flight, hold: Hold, answer: TeacherAnswer | None

@@ -27,16 +27,16 @@ from tests.fault_server import FaultServer, late
 PROCESSES, TEXTS, CAP = 3, 10, 11
 
 
-def most_micros(database: Database, model: ModelId, url: str) -> int:
+def most_micros(database: Database, model: ModelId, url: str, *, text: str = "text 0") -> int:
     """What is held for a text of this length."""
     allowed = AllowList.parse([url.removesuffix("/v1")])
     line = Line(
-        Ledger(database, allowed).source(TENANT, model),
+        Ledger(database, allowed).source(TENANT, model)[0],
         allow_list=allowed,
         vault=VAULT,
         deferral_s=10.0,
     )
-    return line.most_micros(Question("text 0"))
+    return line.most_micros(Question(text))
 
 
 class TestCaps:
@@ -103,7 +103,8 @@ class TestCaps:
     def test_that_are_raised_hold_from_then_on(
         self, database: Database, server: FaultServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("app.predict.deferral.purse.BROKE_S", 0.0)
+        # However long what was refused is remembered.
+        monkeypatch.setattr("app.predict.deferral.purse.BROKE_S", 3600.0)
         model = given(database, server.url, caps={"cap_calls": 1})
 
         async def scenario() -> list[str]:
@@ -115,6 +116,25 @@ class TestCaps:
                 return told + statuses(await deferral.answer(TENANT, model, ["c"]))
 
         assert asyncio.run(scenario()) == ["answered", "budget", "answered", "budget"]
+
+    def test_that_a_long_text_does_not_fit_end_the_asking_of_it_alone(
+        self, database: Database, server: FaultServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("app.predict.deferral.purse.BROKE_S", 3600.0)
+        model = given(database, server.url)
+        # Room for one short text at a time, beside what five of them are paid.
+        cap = most_micros(database, model, server.url, text="s2") + 5 * MICROS_AN_ANSWER
+        switch_on(database, model, cap_micros=cap)
+
+        async def scenario() -> list[str]:
+            async with deferring(database, server.url) as deferral:
+                huge = "word " * 200_000
+                told = statuses(await deferral.answer(TENANT, model, [huge, "s2", "s3", "s4"]))
+                told += statuses(await deferral.answer(TENANT, model, ["s5", huge + "more"]))
+                return told
+
+        assert asyncio.run(scenario()) == ["budget", *["answered"] * 4, "budget"]
+        assert sorted(asked.text for asked in server.asked) == ["s2", "s3", "s4", "s5"]
 
     def test_used_up_are_not_looked_at_for_every_text(
         self, database: Database, server: FaultServer, monkeypatch: pytest.MonkeyPatch

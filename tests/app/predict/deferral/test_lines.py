@@ -28,7 +28,7 @@ ALLOWED = AllowList.parse(["http://127.0.0.1:9"])
 
 
 def source_of(database: Database, model: ModelId) -> Source:
-    return Ledger(database, ALLOWED).source(TENANT, model)
+    return Ledger(database, ALLOWED).source(TENANT, model)[0]
 
 
 def connect(source: Source) -> Line:
