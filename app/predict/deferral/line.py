@@ -4,14 +4,12 @@ import asyncio
 from dataclasses import replace
 from functools import partial
 
-import structlog
 from pydantic import SecretStr
 
 from app.predict.deferral.posts import Posts, count_posts, counted
 from app.predict.deferral.purse import Purse
 from app.predict.deferral.sources import Source
 from app.predict.deferral.wire import Wire
-from core.calling.breaker import Park
 from core.calling.caller import PacedCaller
 from core.calling.policy import CallPolicy
 from core.egress.allow_list import AllowList
@@ -25,8 +23,6 @@ from llkd.answer_keys import answer_key
 from llkd.teachers.chat.probed import Probed
 from llkd.teachers.chat.teacher import RE_ASKS, ChatTeacher
 from llkd.types import Question, TeacherAnswer
-
-log = structlog.get_logger(__name__)
 
 # Somebody waits: one more try, and soon a fresh start for a server that was down.
 ATTEMPTS = 2
@@ -111,11 +107,7 @@ class Line:
             Park: the server is being left alone.
         """
         count_posts(posts)
-        try:
-            answer = await self._teacher.ask(question)
-        except Park as park:
-            log.warning("deferral_server_rests", code=park.code, seconds=park.after_s)
-            raise
+        answer = await self._teacher.ask(question)
         # It notes every name that a server gives itself, and a line stays open for days.
         self._teacher.names_said.clear()
         cost = cost_micros(

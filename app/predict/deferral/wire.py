@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
+import structlog
 from pydantic import SecretStr
 
 from core.calling.breaker import Park
@@ -12,6 +13,8 @@ from core.calling.outcomes import Answered, Unanswered, WhyNot
 from core.calling.replies import JsonObject
 from core.logging import REDACTED
 from llkd.teachers.chat.calling import TOKENIZE, Called, Failure, FailureKind
+
+log = structlog.get_logger(__name__)
 
 # A key and an account are mended by a person; a new key makes a new line at once.
 LONGEST_REST_S = 300.0
@@ -76,7 +79,9 @@ class Wire:
 
     def _rest(self, caller: PacedCaller, park: Park) -> None:
         if caller is self._caller and self._rests_until is None:
-            self._rests_until = self._clock() + min(park.after_s, LONGEST_REST_S)
+            seconds = min(park.after_s, LONGEST_REST_S)
+            self._rests_until = self._clock() + seconds
+            log.warning("deferral_server_rests", code=park.code, seconds=seconds)
 
     def _without_key(self, reply: JsonObject) -> JsonObject:
         """The reply with no key in the model's name: all of a server's words that are kept."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy.exc import OperationalError
+from structlog.testing import CapturingLogger
 
 from app.predict.deferral import line as lines
 from app.predict.deferral.ledger import Ledger
@@ -79,6 +80,25 @@ class TestAServerThatFails:
         # Far less than a server that is asked and fails twice, a second apart.
         assert asyncio.run(scenario()) < 5
         assert figures(database, model) == (0, 0, 0, 0)
+
+    def test_or_refuses_the_key_is_logged_once_with_the_time_of_its_rest(
+        self, database: Database, server: FaultServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        log = CapturingLogger()
+        monkeypatch.setattr("app.predict.deferral.wire.log", log)
+        server.react = lambda _: error(401)
+        model = given(database, server.url)
+
+        async def scenario() -> None:
+            async with deferring(database, server.url) as deferral:
+                for turn in range(3):
+                    texts = [f"text {turn} {place}" for place in range(4)]
+                    assert set(statuses(await deferral.answer(TENANT, model, texts))) == {"failed"}
+
+        asyncio.run(scenario())
+        assert [(call.args, call.kwargs) for call in log.calls] == [
+            (("deferral_server_rests",), {"code": "teacher-auth", "seconds": 300.0})
+        ]
 
     def test_and_nobody_listens(self, database: Database) -> None:
         with socket.socket() as closed:
