@@ -138,12 +138,14 @@ class TestAServerThatIsSlow:
         model = given(database, server.url)
 
         async def scenario() -> None:
-            async with deferring(database, server.url, seconds=1.0) as deferral:
+            # Long enough for one answer however busy this machine is.
+            async with deferring(database, server.url, seconds=5.0) as deferral:
                 begun = time.monotonic()
                 answers = await deferral.answer(TENANT, model, ["quick", "slow"])
                 took = time.monotonic() - begun
             assert statuses(answers) == ["answered", "timeout"]
-            assert 0.9 < took < 5
+            # The call itself is given three times as long.
+            assert 4.9 < took < 10
 
         asyncio.run(scenario())
 
