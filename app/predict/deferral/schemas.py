@@ -28,7 +28,8 @@ class DeferralPut(Spec):
     )
     max_teacher_calls: MaxTeacherCalls = Field(
         default=None,
-        description="Texts put to the teacher, those put before included. Null: no such cap.",
+        description="Texts put to the teacher, those put before included; one text may take "
+        "several requests. Null: no such cap.",
         examples=[20000],
     )
 
@@ -67,7 +68,8 @@ class DeferralRead(BaseModel):
     )
     held_usd: float = Field(
         description="The most that calls under way can cost. What a process held that died stays "
-        "held for some minutes, and is spent by the first call after them.",
+        "held as long as the model's calls follow each other closely, and counts against the cap "
+        "all the time; the first call after a pause of some minutes counts it as spent.",
         examples=[0.0],
     )
     held_calls: int = Field(description="Calls under way, as `held_usd`.", examples=[0])

@@ -1,8 +1,11 @@
 """What a model's teacher may still be asked at prediction: caps, and what is spent and held.
 
 Any number of API processes spend under one cap, so it is compared where it is changed: in
-one UPDATE of one row. A process has no lease here. What it holds has an end instead: after
-that it counts as spent, since a call in flight when its process died may have been billed.
+one UPDATE of one row. A process has no lease here. What is held has an end instead, one for the
+row, that each new call moves on: the first call after it counts what is still held as spent,
+since a call in flight when its process died may have been billed. Under traffic without a pause
+that call may never come; what the dead process held then goes on counting as held. A cap binds
+what is spent and held together, so either way it has the same room.
 """
 
 from dataclasses import dataclass

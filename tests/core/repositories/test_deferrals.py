@@ -124,6 +124,25 @@ class TestWhatADeadProcessHeld:
         hold(database, model, micros=4)
         assert figures(database, model) == (30, 4, 1, 1)
 
+    def test_stays_held_while_calls_follow_each_other_and_leaves_the_same_room(
+        self, database: Database, model: ModelId
+    ) -> None:
+        switch_on(database, model, cap_micros=100)
+        hold(database, model, micros=60)
+        for spent in (10, 20, 30):
+            assert settle(database, hold(database, model, micros=20), micros=10)
+            assert figures(database, model)[:2] == (spent, 60)
+        assert hold(database, model, micros=20) is None
+
+    def test_is_told_as_held_when_no_room_is_left_for_another_call(
+        self, database: Database, model: ModelId
+    ) -> None:
+        switch_on(database, model, cap_micros=100)
+        hold(database, model, micros=60)
+        let_holds_run_out(database)
+        assert hold(database, model, micros=50) is None
+        assert figures(database, model)[:2] == (0, 60)
+
     def test_is_not_settled_twice_by_one_who_was_only_late(
         self, database: Database, model: ModelId
     ) -> None:
