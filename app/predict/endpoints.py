@@ -12,7 +12,7 @@ from app.predict.classify_schemas import Classification, ClassifyRequest
 from app.predict.hanging_up import HungUp, until_hung_up
 from app.predict.quick_route import QuickRoute
 from app.predict.schemas import PredictBody, Predictions, PredictRequest
-from app.predict.service import classify, in_words, predict, resolve
+from app.predict.service import classify, in_words, keep_unsure, predict, resolve
 from app.predict.serving import Serving
 from core.ids import TenantId
 
@@ -55,7 +55,7 @@ async def classify_named(
         async with until_hung_up(request):
             model = await resolve(serving, tenant=tenant, reference=body.model)
             answered = await classify(serving, model, body.input)
-            serving.keeper.offer(answered, body.input)
+            await keep_unsure(serving, answered, body.input)
             request_id = request.scope["request_id"]
             told = partial(render_classification, answered, request_id=request_id)
             content = await in_words(answered, told)

@@ -3,7 +3,7 @@
 from app.predict.errors import ModelNotReady
 from app.predict.names import ModelRef
 from core.db.repositories.jobs import JobRepository
-from core.db.repositories.kept_texts import KeptTextRepository
+from core.db.repositories.kept_texts import Keeping, KeptTextRepository
 from core.db.repositories.models import LATEST, ModelRepository
 from core.db.session import Database
 from core.errors import Gone, NotFound
@@ -40,6 +40,6 @@ def look_up(database: Database, pinned: str, tenant: TenantId, name: str) -> Mod
         return ModelRef(
             row.id,
             row.artifact,
-            keep_below=None if keeping is None else keeping.below,
+            keeping=None if keeping is None else Keeping.of(keeping),
             engine=choose_for(row.export, pinned=pinned),
         )

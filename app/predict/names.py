@@ -10,6 +10,7 @@ import structlog
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from core.db.repositories.kept_texts import Keeping
 from core.ids import ModelId, TenantId
 from llkd.engine_choice import REFERENCE_CHOICE, EngineChoice
 
@@ -29,13 +30,13 @@ class ModelRef:
     """An immutable model, the digest of its file tree, and how it is served here.
 
     Attributes:
-        keep_below: texts whose best score is less are kept; None: none are.
+        keeping: which of the texts that it is unsure of are kept; None: none are.
         engine: what computes it on this machine.
     """
 
     id: ModelId
     artifact: str
-    keep_below: float | None = None
+    keeping: Keeping | None = None
     engine: EngineChoice = REFERENCE_CHOICE
 
 

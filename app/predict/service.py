@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 
 import anyio.to_thread
@@ -27,6 +27,9 @@ from llkd.types import BoolArray, FloatArray
 REFERENCE = re.compile(MODEL_REFERENCE)
 # Answers with more scores than this are put into words on a thread, off the event loop.
 INLINE_SCORES = 5000
+# Of more texts than this, or of more characters, the unsure ones are sorted out there as well.
+INLINE_OFFERED = 500
+INLINE_OFFERED_CHARACTERS = 500_000
 
 
 async def predict(
@@ -60,8 +63,24 @@ async def predict(
         with serving.admission.counted(body.input):
             answers = await serving.deferral.answer(tenant, model.id, texts)
         deferred = dict(zip(unsure, answers, strict=True))
-    serving.keeper.offer(answered, body.input, deferred=deferred.keys())
+    await keep_unsure(serving, answered, body.input, deferred=deferred.keys())
     return await in_words(answered, partial(render, answered, body, deferred))
+
+
+async def keep_unsure(
+    serving: Serving,
+    answered: Answered,
+    texts: Sequence[str],
+    *,
+    deferred: Collection[int] = (),
+) -> None:
+    """As `TextKeeper.offer`; many texts, of which each is hashed, keep no other request waiting."""
+    offer = partial(serving.keeper.offer, answered, texts, deferred=deferred)
+    is_short = len(texts) <= INLINE_OFFERED and sum(map(len, texts)) <= INLINE_OFFERED_CHARACTERS
+    if answered.model.keeping is None or is_short:
+        offer()
+    else:
+        await anyio.to_thread.run_sync(offer)
 
 
 async def in_words(answered: Answered, render_it: Callable[[], bytes]) -> bytes:

@@ -3,7 +3,9 @@
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from enum import StrEnum
+from typing import Self
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
@@ -37,6 +39,27 @@ class UnsureText:
     label: str
     score: float
     reason: KeptReason
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """That a model's unsure texts are kept, as somebody read it.
+
+    Attributes:
+        below: texts whose best score is less are kept.
+        max_rows: so many of them.
+        since: when it was switched on. What is switched on again is another keeping, and what
+            was asked under the one before is not kept.
+    """
+
+    model_id: ModelId
+    below: float
+    max_rows: int
+    since: datetime
+
+    @classmethod
+    def of(cls, row: TextKeepingRow) -> Self:
+        return cls(row.model_id, below=row.below, max_rows=row.max_rows, since=row.since)
 
 
 class KeptTextRepository:
@@ -84,10 +107,11 @@ class KeptTextRepository:
         self.session.execute(delete(KeptTextRow).where(KeptTextRow.model_id == model_id))
         self.session.execute(delete(TextKeepingRow).where(TextKeepingRow.model_id == model_id))
 
-    def wanted(self, model_id: ModelId, texts: Sequence[UnsureText]) -> list[UnsureText]:
+    def wanted(self, under: Keeping, texts: Sequence[UnsureText]) -> list[UnsureText]:
         """Those that `keep` would add if nobody else does; blocks no one who writes."""
+        model_id = under.model_id
         keeping = self.session.get(TextKeepingRow, model_id)
-        if keeping is None:
+        if keeping is None or keeping.since != under.since:
             return []
         by_digest = _by_digest(model_id, texts)
         known = self.session.scalars(
@@ -107,14 +131,16 @@ class KeptTextRepository:
             text for digest, text in by_digest.items() if not is_full or str(digest) < str(highest)
         ]
 
-    def keep(self, model_id: ModelId, texts: Sequence[UnsureText]) -> None:
+    def keep(self, under: Keeping, texts: Sequence[UnsureText]) -> None:
         """Add the texts that are not there, and let go of what is over the cap.
 
-        Processes that do so at once for one model wait for each other. Without a keeping,
-        which may just have been switched off, nothing is added.
+        Processes that do so at once for one model wait for each other. Nothing is added when
+        the keeping was switched off meanwhile, even if another one is on by now; changed
+        meanwhile, it is the same one, and its present cap holds.
         """
+        model_id = under.model_id
         keeping = self._held(model_id)
-        if keeping is None:
+        if keeping is None or keeping.since != under.since:
             return
         insert = insert_for(self.session, KeptTextRow).on_conflict_do_nothing()
         values = [
@@ -176,11 +202,15 @@ class KeptTextRepository:
         )
 
 
+def digest_of(model_id: ModelId, text: str) -> str:
+    """What a model's texts are told apart by, and their place in the lot; in hexadecimal."""
+    # With the model: a text that no model keeps of many would be missing in all of them.
+    return hashlib.sha256(f"{model_id}\n{normalized(text)}".encode()).hexdigest()
+
+
 def _by_digest(model_id: ModelId, texts: Sequence[UnsureText]) -> dict[str, UnsureText]:
     """The texts by what they are told apart by; of equal ones the first."""
     found: dict[str, UnsureText] = {}
     for text in texts:
-        # With the model: a text that no model keeps of many would be missing in all of them.
-        content = f"{model_id}\n{normalized(text.text)}".encode()
-        found.setdefault(hashlib.sha256(content).hexdigest(), text)
+        found.setdefault(digest_of(model_id, text.text), text)
     return found

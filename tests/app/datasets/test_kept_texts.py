@@ -7,7 +7,12 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from core.db.repositories.kept_texts import KeptReason, KeptTextRepository, UnsureText
+from core.db.repositories.kept_texts import (
+    Keeping,
+    KeptReason,
+    KeptTextRepository,
+    UnsureText,
+)
 from core.db.session import Database
 from core.ids import ModelId, TenantId, new_model_id
 from tests.app.datasets.test_create_dataset import texts_of
@@ -31,8 +36,8 @@ def keep(
     unsure = [UnsureText(text, "tech", 0.4, KeptReason.LOW_CONFIDENCE) for text in texts]
     with database.write() as session:
         kept = KeptTextRepository(session)
-        kept.switch_on(tenant, model_id, below=0.6, max_rows=100)
-        kept.keep(model_id, unsure)
+        keeping = kept.switch_on(tenant, model_id, below=0.6, max_rows=100)
+        kept.keep(Keeping.of(keeping), unsure)
     return model_id
 
 

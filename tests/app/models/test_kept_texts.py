@@ -8,9 +8,17 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import select
 
+from app.predict import kept_texts as keeping_texts
 from app.predict import names
+from app.predict.service import INLINE_OFFERED
 from core.artifacts import ArtifactStore
-from core.db.repositories.kept_texts import KeptReason, KeptTextRepository, UnsureText
+from core.db.repositories.kept_texts import (
+    Keeping,
+    KeptReason,
+    KeptTextRepository,
+    UnsureText,
+    digest_of,
+)
 from core.db.session import Database
 from core.db.tables import KeptTextRow
 from core.ids import ModelId, TenantId, new_job_id, new_model_id
@@ -43,7 +51,10 @@ def fill(database: Database, model_id: ModelId, count: int) -> None:
         for number in range(count)
     ]
     with database.write() as session:
-        KeptTextRepository(session).keep(model_id, texts)
+        kept = KeptTextRepository(session)
+        keeping = kept.keeping(TENANT, model_id)
+        assert keeping is not None
+        kept.keep(Keeping.of(keeping), texts)
 
 
 def until_kept(client: TestClient, model: str, count: int) -> Any:
@@ -85,6 +96,17 @@ class TestKeepTexts:
         client.app.state.serving.keeper.close()  # type: ignore[attr-defined]
         with database.read() as session:
             assert len(list(KeptTextRepository(session).texts(served))) == 5
+
+    def test_of_a_large_request_a_fair_lot_is_kept(
+        self, client: TestClient, served: ModelId, database: Database
+    ) -> None:
+        texts = [f"t{number}" for number in range(INLINE_OFFERED + 100)]
+        client.put(f"/models/{served}/kept_texts", json={"below": 1, "max_rows": 5})
+        client.post("/predict", json={"model": served, "input": texts + texts[:50]})
+        client.app.state.serving.keeper.close()  # type: ignore[attr-defined]
+        with database.read() as session:
+            found = list(KeptTextRepository(session).texts(served))
+        assert found == sorted(texts, key=lambda text: digest_of(served, text))[:5]
 
     def test_again_it_changes_what_is_kept(self, client: TestClient, database: Database) -> None:
         model_id = register(database)
@@ -162,6 +184,20 @@ class TestForgetKeptTexts:
         client.app.state.serving.keeper.close()  # type: ignore[attr-defined]
         assert client.get(path).json()["data"] == []
         assert client.get(path).json()["keeping"] is None
+
+    def test_switched_on_again_what_was_asked_before_stays_away(
+        self, client: TestClient, served: ModelId, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # Nothing is written before the service ends.
+        monkeypatch.setattr(keeping_texts, "FLUSH_SECONDS", 3600.0)
+        path = f"/models/{served}/kept_texts"
+        client.put(path, json={"below": 1})
+        client.post("/predict", json={"model": served, "input": [UNSURE]})
+        assert client.delete(path).status_code == 204
+        client.put(path, json={"below": 1})
+        client.post("/predict", json={"model": served, "input": ["so what"]})
+        client.app.state.serving.keeper.close()  # type: ignore[attr-defined]
+        assert [each["text"] for each in client.get(path).json()["data"]] == ["so what"]
 
 
 class TestWhoseTexts:

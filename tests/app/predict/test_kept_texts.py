@@ -2,7 +2,9 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -14,10 +16,21 @@ from app.predict.answered import Answered
 from app.predict.kept_texts import TextKeeper
 from app.predict.names import ModelRef
 from app.predict.reading import Reading
-from core.db.repositories.kept_texts import KeptReason, UnsureText
+from core.db.repositories.kept_texts import Keeping, KeptReason, UnsureText, digest_of
 from core.ids import ModelId
 
-MODEL = ModelRef(ModelId("model_01JZ8Q4ZK3V9W2T5R7X1M6N0PD"), "0" * 64, keep_below=0.6)
+
+def model_of(keeping: Keeping) -> ModelRef:
+    return ModelRef(keeping.model_id, "0" * 64, keeping=keeping)
+
+
+KEEPING = Keeping(
+    ModelId("model_01JZ8Q4ZK3V9W2T5R7X1M6N0PD"),
+    below=0.6,
+    max_rows=10_000,
+    since=datetime(2026, 7, 1, tzinfo=UTC),
+)
+MODEL = model_of(KEEPING)
 LABELS = ("billing", "tech")
 
 
@@ -25,17 +38,17 @@ class Shelf:
     """Where a keeper writes; fails as often as it is told."""
 
     def __init__(self) -> None:
-        self.stored: list[tuple[ModelId, UnsureText]] = []
+        self.stored: list[tuple[Keeping, UnsureText]] = []
         self.fails = 0
         self.error: Exception = OperationalError("", {}, Exception())
         self.calls = 0
 
-    def store(self, model_id: ModelId, texts: Sequence[UnsureText]) -> None:
+    def store(self, keeping: Keeping, texts: Sequence[UnsureText]) -> None:
         self.calls += 1
         if self.fails:
             self.fails -= 1
             raise self.error
-        self.stored += [(model_id, text) for text in texts]
+        self.stored += [(keeping, text) for text in texts]
 
     @property
     def texts(self) -> list[str]:
@@ -75,6 +88,11 @@ def offer(keeper: TextKeeper, texts: Sequence[str], *, model: ModelRef = MODEL) 
     keeper.offer(answers(*[0.55] * len(texts), model=model), texts)
 
 
+def by_lot(texts: Iterable[str]) -> list[str]:
+    """The same texts, those first that stay the longest."""
+    return sorted(texts, key=lambda text: digest_of(MODEL.id, text))
+
+
 def dropped(reason: str) -> float:
     return REGISTRY.get_sample_value("llkd_kept_texts_dropped_total", {"reason": reason}) or 0.0
 
@@ -91,7 +109,7 @@ class TestOffer:
         keeper.offer(answers(0.59, 0.6, 0.99), ["a", "b", "c"])
         until(lambda: shelf.stored != [])
         expected = UnsureText("a", "tech", 0.59, KeptReason.LOW_CONFIDENCE)
-        assert shelf.stored == [(MODEL.id, expected)]
+        assert shelf.stored == [(KEEPING, expected)]
 
     def test_those_passed_on_are_kept_whatever_their_score(
         self, keeper: TextKeeper, shelf: Shelf
@@ -118,12 +136,12 @@ class TestOffer:
         assert dropped("too_long") == before + 1
 
     def test_texts_are_written_by_model(self, keeper: TextKeeper, shelf: Shelf) -> None:
-        other = ModelRef(ModelId("model_01JZ8Q4ZK3V9W2T5R7X1M6N0PE"), "0" * 64, keep_below=0.6)
+        other = model_of(replace(KEEPING, model_id=ModelId("model_01JZ8Q4ZK3V9W2T5R7X1M6N0PE")))
         for number in range(3):
             offer(keeper, [f"a{number}"])
             offer(keeper, [f"b{number}"], model=other)
         keeper.close()
-        assert sorted((model_id, text.text[0]) for model_id, text in shelf.stored) == [
+        assert sorted((keeping.model_id, text.text[0]) for keeping, text in shelf.stored) == [
             *[(MODEL.id, "a")] * 3,
             *[(other.id, "b")] * 3,
         ]
@@ -140,17 +158,76 @@ class TestRoom:
         offer(keeper, list("abcde"))
         assert dropped("no_room") == before + 2
         keeper.close()
-        assert shelf.texts == ["a", "b", "c"]
+        assert sorted(shelf.texts) == sorted(by_lot("abcde")[:3])
+
+    def test_neither_order_nor_repeats_decide_what_waits(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(kept_texts, "ROOM_TEXTS", 20)
+        monkeypatch.setattr(kept_texts, "FLUSH_SECONDS", 60.0)
+        texts = [f"text {number}" for number in range(100)]
+        for requests in (
+            [texts],
+            [texts[::-1]],
+            [texts[:40] * 5, texts[30:]],
+            [[t] for t in texts],
+        ):
+            shelf = Shelf()
+            keeper = TextKeeper(shelf.store)
+            for each in requests:
+                offer(keeper, each)
+            keeper.close()
+            assert sorted(shelf.texts) == sorted(by_lot(texts)[:20])
+
+    def test_repeats_take_none(self, shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(kept_texts, "ROOM_TEXTS", 3)
+        monkeypatch.setattr(kept_texts, "FLUSH_SECONDS", 60.0)
+        before = dropped("no_room")
+        keeper = TextKeeper(shelf.store)
+        offer(keeper, ["a", " a", "a"] * 10)
+        offer(keeper, ["b", "a\n"])
+        keeper.close()
+        assert shelf.texts == ["a", "b"]
+        assert dropped("no_room") == before
+
+    def test_a_model_takes_no_more_than_it_keeps(
+        self, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(kept_texts, "FLUSH_SECONDS", 60.0)
+        before = dropped("no_room")
+        keeper = TextKeeper(shelf.store)
+        offer(keeper, list("abcde"), model=model_of(replace(KEEPING, max_rows=2)))
+        keeper.close()
+        assert sorted(shelf.texts) == sorted(by_lot("abcde")[:2])
+        # It is the lot that left them out.
+        assert dropped("no_room") == before
+
+    def test_models_share_it_by_lot(self, shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(kept_texts, "ROOM_TEXTS", 40)
+        monkeypatch.setattr(kept_texts, "FLUSH_SECONDS", 60.0)
+        other = replace(KEEPING, model_id=ModelId("model_01JZ8Q4ZK3V9W2T5R7X1M6N0PE"))
+        texts = [f"text {number}" for number in range(100)]
+        keeper = TextKeeper(shelf.store)
+        for keeping in (KEEPING, other):
+            offer(keeper, texts, model=model_of(keeping))
+        keeper.close()
+        lots = sorted((digest_of(of.model_id, t), of, t) for of in (KEEPING, other) for t in texts)
+        expected = [(of.model_id, text) for _, of, text in lots[:40]]
+        found = [(keeping.model_id, text.text) for keeping, text in shelf.stored]
+        assert sorted(found) == sorted(expected)
 
     def test_long_texts_take_more_of_it(
         self, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(kept_texts, "ROOM_CHARACTERS", 10)
+        monkeypatch.setattr(kept_texts, "ROOM_CHARACTERS", 20)
         monkeypatch.setattr(kept_texts, "FLUSH_SECONDS", 60.0)
+        before = dropped("no_room")
+        texts = [letter * 9 for letter in "xyz"]
         keeper = TextKeeper(shelf.store)
-        offer(keeper, ["x" * 9, "y" * 9, "z"])
+        offer(keeper, texts)
         keeper.close()
-        assert shelf.texts == ["x" * 9, "y" * 9]
+        assert sorted(shelf.texts) == sorted(by_lot(texts)[:2])
+        assert dropped("no_room") == before + 1
 
     def test_a_slow_database_keeps_no_request_waiting(self) -> None:
         free = threading.Event()
@@ -158,7 +235,7 @@ class TestRoom:
         offer(keeper, ["a"])
         time.sleep(0.1)
         start = time.monotonic()
-        offer(keeper, ["b"] * 1000)
+        offer(keeper, [f"b{number}" for number in range(1000)])
         assert time.monotonic() - start < 1
         free.set()
         keeper.close()

@@ -2,12 +2,18 @@
 
 import threading
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from random import Random
 
 import pytest
 from sqlalchemy import select
 
-from core.db.repositories.kept_texts import KeptReason, KeptTextRepository, UnsureText
+from core.db.repositories.kept_texts import (
+    Keeping,
+    KeptReason,
+    KeptTextRepository,
+    UnsureText,
+)
 from core.db.repositories.models import ModelRepository
 from core.db.session import Database
 from core.db.tables import KeptTextRow, ModelRow
@@ -37,12 +43,21 @@ def switch_on(database: Database, model_id: ModelId, *, max_rows: int) -> None:
         KeptTextRepository(session).switch_on(TENANT, model_id, below=0.6, max_rows=max_rows)
 
 
+def keeping_of(database: Database, model_id: ModelId) -> Keeping:
+    """What a process remembers of the model."""
+    with database.read() as session:
+        row = KeptTextRepository(session).keeping(TENANT, model_id)
+        assert row is not None
+        return Keeping.of(row)
+
+
 def offer(database: Database, model_id: ModelId, texts: Sequence[str]) -> None:
     """As a process does: ask first, then write."""
+    keeping = keeping_of(database, model_id)
     with database.read() as session:
-        wanted = KeptTextRepository(session).wanted(model_id, [unsure(text) for text in texts])
+        wanted = KeptTextRepository(session).wanted(keeping, [unsure(text) for text in texts])
     with database.write() as session:
-        KeptTextRepository(session).keep(model_id, wanted)
+        KeptTextRepository(session).keep(keeping, wanted)
 
 
 def kept(database: Database, model_id: ModelId) -> list[str]:
@@ -54,10 +69,11 @@ class TestKeep:
     def test_nothing_is_kept_unless_it_was_asked_for(
         self, database: Database, model_id: ModelId
     ) -> None:
+        keeping = Keeping(model_id, below=0.6, max_rows=10, since=datetime.now(UTC))
         with database.write() as session:
             texts = KeptTextRepository(session)
-            assert texts.wanted(model_id, [unsure("a")]) == []
-            texts.keep(model_id, [unsure("a")])
+            assert texts.wanted(keeping, [unsure("a")]) == []
+            texts.keep(keeping, [unsure("a")])
         assert kept(database, model_id) == []
 
     def test_a_text_is_kept_once_however_it_is_written(
@@ -94,7 +110,8 @@ class TestKeep:
         offer(database, model_id, [f"text {number}" for number in range(200)])
         with database.read() as session:
             again = [unsure(f"text {number}") for number in range(200)]
-            assert KeptTextRepository(session).wanted(model_id, again) == []
+            keeping = keeping_of(database, model_id)
+            assert KeptTextRepository(session).wanted(keeping, again) == []
 
     def test_two_models_keep_different_texts_of_the_same_traffic(
         self, database: Database, model_id: ModelId
@@ -127,13 +144,38 @@ class TestKeep:
         self, database: Database, model_id: ModelId
     ) -> None:
         switch_on(database, model_id, max_rows=5)
+        keeping = keeping_of(database, model_id)
         with database.read() as session:
-            wanted = KeptTextRepository(session).wanted(model_id, [unsure("a")])
+            wanted = KeptTextRepository(session).wanted(keeping, [unsure("a")])
         with database.write() as session:
             KeptTextRepository(session).switch_off(TENANT, model_id)
         with database.write() as session:
-            KeptTextRepository(session).keep(model_id, wanted)
+            KeptTextRepository(session).keep(keeping, wanted)
         assert kept(database, model_id) == []
+
+    def test_nor_do_they_come_into_the_keeping_that_is_switched_on_after_it(
+        self, database: Database, model_id: ModelId
+    ) -> None:
+        switch_on(database, model_id, max_rows=5)
+        before = keeping_of(database, model_id)
+        with database.write() as session:
+            KeptTextRepository(session).switch_off(TENANT, model_id)
+        switch_on(database, model_id, max_rows=5)
+        with database.write() as session:
+            texts = KeptTextRepository(session)
+            assert texts.wanted(before, [unsure("a")]) == []
+            texts.keep(before, [unsure("a")])
+        assert kept(database, model_id) == []
+
+    def test_a_keeping_that_was_changed_is_the_same_one(
+        self, database: Database, model_id: ModelId
+    ) -> None:
+        switch_on(database, model_id, max_rows=5)
+        before = keeping_of(database, model_id)
+        switch_on(database, model_id, max_rows=2)
+        with database.write() as session:
+            KeptTextRepository(session).keep(before, [unsure(text) for text in "abc"])
+        assert len(kept(database, model_id)) == 2
 
 
 class TestSwitch:
@@ -177,7 +219,7 @@ class TestRead:
         with database.write() as session:
             texts = KeptTextRepository(session)
             texts.keep(
-                model_id,
+                keeping_of(database, model_id),
                 [unsure("a"), unsure("b"), UnsureText("c", "tech", 0.9, KeptReason.DEFERRED)],
             )
         with database.read() as session:
