@@ -40,7 +40,7 @@ class TestTheRuntime:
 
 def imported(path: Path) -> set[str]:
     """The modules that a file imports; a program that it only quotes imports nothing."""
-    found = set()
+    found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             found.update(alias.name.partition(".")[0] for alias in node.names)
