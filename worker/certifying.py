@@ -9,11 +9,12 @@ from llkd.cascade_curve import cascade_curve
 from llkd.certification import FEWEST_TEXTS, CertificationTexts
 from llkd.certifying import Certified
 from llkd.engines.base import REFERENCE
+from worker.ancestry import learned_before
 from worker.job import Job
 from worker.pool import load_certification
 from worker.protocol import Json
 
-WhyNone = Literal["no_texts", "too_few_texts"]
+WhyNone = Literal["no_texts", "too_few_texts", "parent_texts_unknown"]
 
 
 @dataclass(frozen=True)
@@ -25,10 +26,14 @@ class FoundTexts:
 
 
 def find_texts(job: Job, outputs: Mapping[Stage, Json]) -> FoundTexts:
-    """As many as the teacher has answered; none where they would show nothing."""
-    texts = load_certification(job, outputs)
+    """As many as the teacher has answered and no parent learned from; none where they would
+    show nothing."""
+    learned = learned_before(job)
+    texts = load_certification(job, outputs, learned=learned or frozenset())
     if texts is None:
         return FoundTexts(None, "no_texts")
+    if learned is None:
+        return FoundTexts(None, "parent_texts_unknown")
     if len(texts.texts) < FEWEST_TEXTS:
         return FoundTexts(None, "too_few_texts")
     return FoundTexts(texts, None)

@@ -1,6 +1,6 @@
 """What the label stage left, as the arrays that training and evaluation read."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from worker.confidence import confidence_of
 from worker.enough import MIN_CLASSES, MIN_PER_CLASS
 from worker.job import Job
 from worker.protocol import Json
+from worker.roles import digest
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def load_answers(job: Job, outputs: Mapping[Stage, Json]) -> Answers:
     index = index_of(job)
     pairs = pairs_of(job.artifacts, job.dataset.rows_artifact, outputs[Stage.LABEL]["labels"])
     for place, (row, entry) in enumerate(pairs):
-        if entry["role"] == Role.TRAIN and entry["status"] == AnswerStatus.ANSWERED:
+        if is_learned(entry):
             texts.append(row["text"])
             labels.append(index[label_key(entry["label"])])
             confidence.append(_number(entry["confidence"]))
@@ -124,25 +125,36 @@ def load_gold(job: Job, outputs: Mapping[Stage, Json]) -> GoldRows:
     )
 
 
-def load_certification(job: Job, outputs: Mapping[Stage, Json]) -> CertificationTexts | None:
+def load_certification(
+    job: Job, outputs: Mapping[Stage, Json], *, learned: Set[bytes]
+) -> CertificationTexts | None:
     """The texts that certify, with the teacher's answers, as far as it gave any.
 
     Those that were drawn for it, if the job asked for some; else those with gold that measure.
     None without either.
+
+    Args:
+        learned: digests of texts that the student learned from before this job; they are left
+            out, whatever their role is here.
     """
     if job.spec.certification is None:
         gold = load_gold(job, outputs)
         answered = np.flatnonzero(gold.teacher != NO_ANSWER)
+        if not len(answered):
+            return None
+        is_new = [digest(gold.texts[place]) not in learned for place in answered.tolist()]
         # By lot, for a file may be sorted.
-        places = np.random.default_rng(0).permutation(answered)[:MOST_TEXTS]
+        places = np.random.default_rng(0).permutation(answered[is_new])[:MOST_TEXTS]
         texts = [gold.texts[place] for place in places.tolist()]
-        return CertificationTexts(texts, gold.teacher[places], "evaluation") if texts else None
+        return CertificationTexts(texts, gold.teacher[places], "evaluation")
     index = index_of(job)
     pairs = pairs_of(job.artifacts, job.dataset.rows_artifact, outputs[Stage.LABEL]["labels"])
     drawn = [
         (row["text"], index[label_key(entry["label"])])
         for row, entry in pairs
-        if entry["role"] == Role.CERTIFICATION and entry["label"] is not None
+        if entry["role"] == Role.CERTIFICATION
+        and entry["label"] is not None
+        and digest(row["text"]) not in learned
     ]
     return CertificationTexts(
         [text for text, _ in drawn],
@@ -177,6 +189,11 @@ def pairs_of(
     )
     for texts, entries in batches:
         yield from zip(texts, entries, strict=True)
+
+
+def is_learned(entry: Mapping[str, Any]) -> bool:
+    """Whether the student of the job that has this entry is trained on its text."""
+    return bool(entry["role"] == Role.TRAIN and entry["status"] == AnswerStatus.ANSWERED)
 
 
 def gold_of(row: Mapping[str, Any], index: Mapping[str, int]) -> int:

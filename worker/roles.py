@@ -3,8 +3,9 @@
 With an evaluation dataset, its gold rows measure, and a text that stands in both is not
 trained on. Without one, the dataset's own gold rows measure, up to a fifth of it: the
 rest is trained on as if it had no gold, so that a fully labelled file still has a pool.
-Of the rows that would be trained on, so many as the job asks for certify. Which rows measure
-and which certify depends on their texts alone, not on their order.
+Of the rows that would be trained on, so many as the job asks for certify, but for texts that
+the student's parent learned from. Which rows measure and which certify depends on their texts
+alone, not on their order.
 """
 
 import hashlib
@@ -38,11 +39,13 @@ class Roles:
         last_digest: gold rows up to this digest measure; None when none do.
         last_lot: of the others, those whose text drew a lot up to this one certify; None
             when none do.
+        learned: digests of texts that the student learned from before: they certify nothing.
     """
 
     excluded: Set[bytes]
     last_digest: bytes | None
     last_lot: bytes | None = None
+    learned: Set[bytes] = frozenset()
 
     @classmethod
     def beside(cls, evaluation_rows: Path) -> "Roles":
@@ -58,17 +61,32 @@ class Roles:
         measuring = golden[:most]
         return cls(frozenset(), measuring[-1] if measuring else None)
 
-    def with_certification(self, rows: Path, *, count: int) -> "Roles":
-        """The same with so many of the rows to train on, drawn by lot, kept for certification."""
-        lots = (_lot(row["text"]) for row in rows_of(rows) if self.of(row) is Role.TRAIN)
+    def with_certification(
+        self, rows: Path, *, count: int, learned: Set[bytes] = frozenset()
+    ) -> "Roles":
+        """The same with so many of the rows to train on, drawn by lot, kept for certification.
+
+        Args:
+            learned: digests of texts that are not drawn; with few others, fewer are.
+        """
+        lots = (
+            _lot(row["text"])
+            for row in rows_of(rows)
+            if self.of(row) is Role.TRAIN and digest(row["text"]) not in learned
+        )
         drawn = heapq.nsmallest(count, lots)
-        return replace(self, last_lot=drawn[-1] if drawn else None)
+        return replace(self, last_lot=drawn[-1] if drawn else None, learned=learned)
 
     def of(self, row: Row) -> Role:
         role = self._by_gold(row)
-        if role is Role.TRAIN and self.last_lot is not None and _lot(row["text"]) <= self.last_lot:
+        if role is Role.TRAIN and self._is_drawn(row["text"]):
             return Role.CERTIFICATION
         return role
+
+    def _is_drawn(self, text: str) -> bool:
+        if self.last_lot is None or _lot(text) > self.last_lot:
+            return False
+        return digest(text) not in self.learned
 
     def _by_gold(self, row: Row) -> Role:
         if not self.excluded and (self.last_digest is None or row["gold"] is None):

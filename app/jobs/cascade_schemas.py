@@ -6,7 +6,9 @@ from pydantic import Field
 
 from app.jobs.schemas import Told
 
-WhyNoCascade = Literal["not_exported", "no_texts", "too_few_texts", "not_made"]
+WhyNoCascade = Literal[
+    "not_exported", "no_texts", "too_few_texts", "parent_texts_unknown", "not_made"
+]
 
 
 class CascadePoint(Told):

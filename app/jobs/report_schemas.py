@@ -257,8 +257,9 @@ class ReportRead(Told):
     no_cascade: WhyNoCascade | None = Field(
         description="Why `cascade` is null. `not_exported`: the model is not registered yet. "
         "`no_texts`: the request asked for no certification, and no text that measures has a "
-        "teacher's answer. `too_few_texts`: fewer than 40. `not_made`: by a release that knew "
-        "none.",
+        "teacher's answer. `too_few_texts`: fewer than 40 that neither the student nor a parent of "
+        "it learned from. `parent_texts_unknown`: the dataset of a parent was deleted, so nobody "
+        "can tell what that learned from. `not_made`: by a release that knew none.",
         examples=[None],
     )
     export: ExportReport | None = Field(description="Null until the model is registered.")

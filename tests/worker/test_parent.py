@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.engine import make_url
 
 from core.artifacts import ArtifactStore
-from core.db.base import db_now
+from core.db.base import EPOCH, db_now
 from core.db.session import Database
 from core.db.tables import ModelRow
 from core.ids import ModelId
@@ -104,7 +104,10 @@ def parent(workshop: Workshop) -> tuple[ModelId, Json]:
 
 def make_parent(workshop: Workshop, student: Json) -> tuple[ModelId, Json]:
     add_job(workshop, first=0, parent=None, student=student)
-    outputs = live(workshop.claim())
+    job = workshop.claim()
+    outputs = live(job)
+    # Its child asks what it learned from.
+    job.book.finish(Stage.LABEL, outputs[Stage.LABEL], started_at=EPOCH)
     return ModelId(outputs[Stage.EXPORT]["model_id"]), outputs[Stage.TRAIN]
 
 

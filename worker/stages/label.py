@@ -13,6 +13,7 @@ from core.label_files import UNASKED, LabelEntry, Role, write_labels
 from core.lifecycle import EventType, Purpose, Stage, why_cut_short
 from llkd.types import FloatArray, Question
 from worker import sharing
+from worker.ancestry import learned_before
 from worker.asking.account import JobAccount
 from worker.asking.desk import Asked
 from worker.asking.opening import open_desk
@@ -140,7 +141,11 @@ class Labelling:
         roles = Roles.within(self._rows) if other is None else Roles.beside(other)
         if asked is None:
             return roles
-        return roles.with_certification(self._rows, count=asked.rows)
+        learned = learned_before(self._job)
+        if learned is None:
+            # They could certify nothing, so they are of more use to learn from.
+            return roles
+        return roles.with_certification(self._rows, count=asked.rows, learned=learned)
 
     def _ask_content_free(self) -> FloatArray | None:
         """A pilot does not: it buys texts alone."""
