@@ -112,7 +112,7 @@ def read_certification(path: Path) -> Certification:
                 for name, halves in content["engines"].items()
             },
         )
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError(f"{CERTIFICATION} makes no sense: {error!r}") from error
 
 

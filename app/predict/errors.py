@@ -40,9 +40,8 @@ class NotCertified(ServiceError):
     code = "not-certified"
     title = "Nothing is certified of this model"
 
-    def __init__(self) -> None:
-        message = "This model, as it is served, has no certification texts to find thresholds with."
-        super().__init__(message, errors=[ErrorItem("/target", self.code, message)])
+    def __init__(self, why: str) -> None:
+        super().__init__(why, errors=[ErrorItem("/target", self.code, why)])
 
 
 class ModelUnavailable(ServiceError):

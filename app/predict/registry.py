@@ -146,9 +146,9 @@ class ModelRegistry:
         predictor = self._load_files(files, held.model.engine)
         warm(predictor, held.lane.pace)
         held.lane.answer = predictor.answer
-        validation = read_validation(files, predictor)
-        if validation is not None:
-            held.certifier = validation.certifier
+        validation = read_validation(files, predictor, model_id=held.model.id)
+        held.certifier = validation.certifier
+        if validation.reference is not None:
             self._meters[held.model.id][0].watch_drift(validation.reference)
         return_memory()
         return predictor, needed.loaded

@@ -92,7 +92,8 @@ class PredictBody(BaseModel):
         default=None,
         description="Instead of `threshold`: thresholds by label, certified on texts whose "
         "teacher's answers are known; 422 for a model without such texts. What happens below them "
-        "has to be said: `abstain` or `teacher`.",
+        "has to be said: `abstain` or `teacher`. Only with the `long_texts` that was certified, "
+        "`head`.",
         examples=[{"agreement": 0.95, "delta": 0.05}],
     )
     on_low_confidence: Literal["return", "abstain", "teacher"] = Field(
@@ -106,7 +107,7 @@ class PredictBody(BaseModel):
         description="What is read of a text that is longer than the model's window: `head`, its "
         "beginning, as in training; `head_tail`, the first and the last half of a window; "
         f"`sliding_mean`, up to {MOST_WINDOWS} windows over all of it, whose probabilities are "
-        "averaged.",
+        "averaged. With a `target` it is `head`, of which alone something is certified.",
         examples=["sliding_mean"],
     )
 

@@ -14,9 +14,11 @@ from app.predict import metrics
 from app.predict.errors import ModelTooLarge, NoRoom
 from app.predict.lanes import Lane
 from app.predict.names import ModelRef
-from app.predict.thresholds import Certifier
+from app.predict.thresholds import Certifier, Uncertified
 from core.ids import ModelId
 from llkd.predictor import Predictor
+
+NOT_LOADED = Uncertified("The model is not loaded yet.")
 
 
 @dataclass(eq=False)
@@ -26,7 +28,7 @@ class Held:
     Attributes:
         lane: its queue; those who wait for the load are counted there too.
         loaded: the predictor, once it is there; let go of when the model leaves.
-        certifier: finds thresholds for a target; None for a model without certification texts.
+        certifier: finds thresholds for a target, or says why it cannot.
         size: bytes reserved.
         users: requests that hold it.
         is_leaving: nobody new takes it; its bytes are free when its users are gone.
@@ -35,7 +37,7 @@ class Held:
     model: ModelRef
     lane: Lane
     loaded: "Future[Predictor]" = field(default_factory=Future)
-    certifier: Certifier | None = None
+    certifier: Certifier | Uncertified = NOT_LOADED
     size: int = 0
     users: int = 0
     is_leaving: bool = False

@@ -43,6 +43,17 @@ class Certifier:
 
 
 @dataclass(frozen=True)
+class Uncertified:
+    """Stands where a model has no certifier.
+
+    Attributes:
+        why: a sentence for whoever asks for a target.
+    """
+
+    why: str
+
+
+@dataclass(frozen=True)
 class Target:
     """Agreement with the teacher that is to hold, but for a risk of `delta`; both in (0, 1)."""
 
@@ -56,12 +67,12 @@ Wanted = float | Mapping[str, float] | Target | None
 
 
 def find_thresholds(
-    wanted: Wanted, labels: tuple[str, ...], certifier: Certifier | None
+    wanted: Wanted, labels: tuple[str, ...], certifier: Certifier | Uncertified
 ) -> FloatArray | None:
     """[K], the score that each label's answers must reach; None if none is asked for.
 
     Args:
-        certifier: of the model in the engine that serves it; None if it has none.
+        certifier: of the model in the engine that serves it, or why it has none.
 
     Raises:
         ValidationFailed: a threshold for something that is no label of the model.
@@ -73,8 +84,8 @@ def find_thresholds(
         case float() | int():
             return np.full(len(labels), float(wanted))
         case Target():
-            if certifier is None:
-                raise NotCertified
+            if isinstance(certifier, Uncertified):
+                raise NotCertified(certifier.why)
             return certifier.thresholds(wanted.agreement, wanted.delta, wanted.below)
         case _:
             return _by_label(wanted, labels)

@@ -10,8 +10,9 @@ def wanted_by(body: PredictBody) -> Wanted:
     """The thresholds that the body asks for.
 
     Raises:
-        ValidationFailed: two of them, a target that does not say who answers below it, or a
-            teacher who would never be asked.
+        ValidationFailed: two of them, a target that does not say who answers below it, one of
+            texts that are read in another way than what was certified, or a teacher who would
+            never be asked.
     """
     if body.target is None:
         if body.threshold is None and body.on_low_confidence == "teacher":
@@ -23,6 +24,13 @@ def wanted_by(body: PredictBody) -> Wanted:
         return body.threshold
     if body.threshold is not None:
         raise _refusal("/target", "threshold-and-target", "Give `threshold` or `target`, not both.")
+    if body.long_texts != "head":
+        raise _refusal(
+            "/long_texts",
+            "target-of-heads",
+            "A `target` is certified on what the model says of the heads of texts; leave "
+            f"`long_texts` at `head`, not {body.long_texts!r}, or give a `threshold` of your own.",
+        )
     match body.on_low_confidence:
         case "return":
             raise _refusal(

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+from structlog.testing import capture_logs
 
 from app.predict import thresholds
 from app.predict.thresholds import Certifier
@@ -116,6 +117,14 @@ class TestByLabel:
                 "/target/delta",
             ),
             ({"on_low_confidence": "teacher"}, "/on_low_confidence"),
+            (
+                {
+                    "target": {"agreement": 0.9},
+                    "on_low_confidence": "abstain",
+                    "long_texts": "sliding_mean",
+                },
+                "/long_texts",
+            ),
         ],
     )
     def test_a_fault_has_one_place(
@@ -134,6 +143,13 @@ class TestTarget:
         assert held.json()["data"][2]["label"] is None
         low = ask(client, target={"agreement": 0.5}, on_low_confidence="abstain")
         assert abstained(low) == [False, False, False]
+
+    def test_it_is_of_the_heads_of_texts(self, client: TestClient, certified_id: ModelId) -> None:
+        target = {"target": {"agreement": 0.95}, "on_low_confidence": "abstain"}
+        assert abstained(ask(client, long_texts="head", **target)) == [False, False, True]
+        answer = ask(client, long_texts="head_tail", **target)
+        assert answer.status_code == 422
+        assert [error["code"] for error in answer.json()["errors"]] == ["target-of-heads"]
 
     def test_where_nothing_can_be_certified_all_abstain(
         self, client: TestClient, certified_id: ModelId
@@ -156,6 +172,27 @@ class TestTarget:
         register_model(database, artifacts, tmp_path / "other")
         answer = ask(client, target={"agreement": 0.9}, on_low_confidence="abstain")
         assert (answer.status_code, answer.json()["code"]) == (422, "not-certified")
+        assert "certified as another answers; here onnxruntime serves" in answer.json()["detail"]
+
+    @pytest.mark.parametrize("content", ['{"format_version": 2}', "no JSON"])
+    def test_a_certification_of_another_version_keeps_nobody_from_answers(
+        self,
+        client: TestClient,
+        database: Database,
+        artifacts: ArtifactStore,
+        tmp_path: Path,
+        content: str,
+    ) -> None:
+        write_tiny_model(tmp_path / "later")
+        (tmp_path / "later" / CERTIFICATION).write_text(content)
+        model_id = register_model(database, artifacts, tmp_path / "later")
+        with capture_logs() as told:
+            assert abstained(ask(client, threshold=0.9)) == [False, False, True]
+        (warning,) = [line for line in told if line["event"] == "certification_unreadable"]
+        assert (warning["log_level"], warning["model"]) == ("warning", model_id)
+        answer = ask(client, target={"agreement": 0.9}, on_low_confidence="abstain")
+        assert (answer.status_code, answer.json()["code"]) == (422, "not-certified")
+        assert "cannot read the certification" in answer.json()["detail"]
 
     def test_drift_is_told_against_the_certification_texts(
         self, client: TestClient, certified_id: ModelId
