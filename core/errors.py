@@ -62,8 +62,11 @@ class Gone(ServiceError):
     code = "gone"
     title = "Deleted"
 
-    def __init__(self, kind: str, name: str) -> None:
-        super().__init__(f"The {kind} {name[:80]!r} was deleted.")
+    def __init__(self, kind: str, name: str, *, pointer: str | None = None) -> None:
+        """`pointer` says where the request names it, if its body does."""
+        message = f"The {kind} {name[:80]!r} was deleted."
+        errors = () if pointer is None else (ErrorItem(pointer, self.code, message),)
+        super().__init__(message, errors=errors)
 
 
 class ValidationFailed(ServiceError):
@@ -83,3 +86,17 @@ class Unavailable(ServiceError):
 
     def __init__(self, detail: str, *, retry_after_s: int = 5) -> None:
         super().__init__(detail, headers={"Retry-After": str(retry_after_s)})
+
+
+class ModelUnavailable(ServiceError):
+    """The model's files cannot be loaded: one is missing, or is not the one that was exported."""
+
+    status = 503
+    code = "model-unavailable"
+    title = "The model cannot be loaded"
+
+    def __init__(self, model_id: str, *, retry_after_s: int = 30) -> None:
+        super().__init__(
+            f"The files of {model_id} cannot be loaded.",
+            headers={"Retry-After": str(retry_after_s)},
+        )

@@ -41,7 +41,7 @@ def _find(session: Session, tenant: TenantId, reference: str) -> ModelId:
         message = f"There is no model {reference}."
         raise ValidationFailed(message, errors=[ErrorItem(POINTER, "not-found", message)])
     if row.deleted_at is not None:
-        raise Gone("model", reference)
+        raise Gone("model", reference, pointer=POINTER)
     return row.id
 
 

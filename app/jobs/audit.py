@@ -10,11 +10,11 @@ from pydantic import Field
 from sqlalchemy.orm import Session
 
 from app.jobs.errors import AuditNotReady
+from app.jobs.finished import finished_stages
 from app.jobs.schemas import EXAMPLE_JOB, Told
 from app.jobs.service import find_job, find_rows
 from core.artifacts import ArtifactStore
 from core.dataset_files import read_texts
-from core.db.repositories.stages import StageRepository
 from core.ids import TenantId
 from core.lifecycle import Stage
 
@@ -141,13 +141,14 @@ def find_files(
 
     Raises:
         NotFound: no such job.
-        AuditNotReady: its evaluate stage is not done.
+        AuditNotReady: its evaluate stage is not done yet.
+        NoResult: it never will be.
         Gone: its dataset was deleted, and the texts with it.
     """
     job = find_job(session, tenant, job_id)
-    done = StageRepository(session).get(job.id).get(Stage.EVALUATE)
-    if done is None:
-        raise AuditNotReady(job.id)
+    done = finished_stages(
+        session, job, needed=Stage.EVALUATE, result="an audit", not_ready=AuditNotReady
+    )[Stage.EVALUATE]
     return AuditFiles(
         job.id,
         rows=find_rows(session, artifacts, job),

@@ -83,7 +83,7 @@ def find_dataset(
     if row is None:
         raise _refusal(pointer, "not-found", f"There is no dataset {dataset_id}.")
     if row.deleted_at is not None:
-        raise Gone("dataset", dataset_id)
+        raise Gone("dataset", dataset_id, pointer=pointer)
     return row
 
 

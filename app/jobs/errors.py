@@ -48,14 +48,25 @@ class AuditNotReady(ServiceError):
 
 
 class PredictionsNotReady(ServiceError):
-    """The file exists once its prediction job has succeeded; of another one there is none."""
+    """The file exists once its prediction job has succeeded."""
 
     status = 409
     code = "predictions-not-ready"
     title = "The predictions are not ready"
 
-    def __init__(self, job_id: str, state: str) -> None:
-        super().__init__(f"Prediction job {job_id} is {state}: there is no file of it.")
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"Prediction job {job_id} is not done.")
+
+
+class NoResult(ServiceError):
+    """The job does not have what was asked for and never will: asking again is of no use.
+
+    It is a job of another kind, or it ended before the stage that makes this.
+    """
+
+    status = 409
+    code = "no-result"
+    title = "The job has no such result"
 
 
 class TooManyJobs(ServiceError):

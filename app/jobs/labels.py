@@ -10,12 +10,12 @@ from sqlalchemy.orm import Session
 
 from app.jobs import exports
 from app.jobs.errors import LabelsNotReady
+from app.jobs.finished import finished_stages
 from app.jobs.label_schemas import ExportFormat, LabelRead
 from app.jobs.safe_csv import escape_formulas
 from app.jobs.service import find_job, find_rows
 from core import dataset_files, label_files
 from core.artifacts import ArtifactStore
-from core.db.repositories.stages import StageRepository
 from core.ids import TenantId
 from core.lifecycle import Stage
 
@@ -61,13 +61,14 @@ def find_files(
 
     Raises:
         NotFound: no such job.
-        LabelsNotReady: its label stage is not done.
+        LabelsNotReady: its label stage is not done yet.
+        NoResult: it never will be.
         Gone: its dataset was deleted, and the texts with it.
     """
     job = find_job(session, tenant, job_id)
-    done = StageRepository(session).get(job.id).get(Stage.LABEL)
-    if done is None:
-        raise LabelsNotReady(job.id)
+    done = finished_stages(
+        session, job, needed=Stage.LABEL, result="labels", not_ready=LabelsNotReady
+    )[Stage.LABEL]
     return LabelledFiles(
         rows=find_rows(session, artifacts, job),
         labels=artifacts.path(done.output["labels"]),

@@ -50,7 +50,7 @@ def hold_parent(session: Session, tenant: TenantId, model_id: str | None) -> Non
         return
     row = ModelRepository(session).hold(tenant, ModelId(model_id))
     if row is None or row.deleted_at is not None:
-        raise Gone("model", model_id)
+        raise Gone("model", model_id, pointer=_POINTER)
 
 
 def _find(session: Session, tenant: TenantId, reference: str) -> ModelRow:
@@ -58,7 +58,7 @@ def _find(session: Session, tenant: TenantId, reference: str) -> ModelRow:
     if row is None:
         raise _refusal(_POINTER, "not-found", f"There is no model {reference}.")
     if row.deleted_at is not None:
-        raise Gone("model", reference)
+        raise Gone("model", reference, pointer=_POINTER)
     return row
 
 

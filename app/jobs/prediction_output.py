@@ -10,13 +10,13 @@ from sqlalchemy.orm import Session
 
 from app.jobs import exports
 from app.jobs.errors import PredictionsNotReady
+from app.jobs.finished import finished_stages
 from app.jobs.label_schemas import ExportFormat
 from app.jobs.predictions import find_prediction_job
 from app.jobs.safe_csv import escape_formulas
 from app.jobs.service import find_rows
 from core import dataset_files, prediction_files
 from core.artifacts import ArtifactStore
-from core.db.repositories.stages import StageRepository
 from core.errors import Gone
 from core.ids import TenantId
 from core.lifecycle import Stage
@@ -61,13 +61,14 @@ def find_files(
 
     Raises:
         NotFound: no such job.
-        PredictionsNotReady: it has not succeeded.
+        PredictionsNotReady: it has not ended yet.
+        NoResult: it has, and did not succeed.
         Gone: its dataset was deleted, and with it the texts and the answers to them.
     """
     job = find_prediction_job(session, tenant, job_id)
-    done = StageRepository(session).get(job.id).get(Stage.PREDICT)
-    if done is None:
-        raise PredictionsNotReady(job.id, job.state.value)
+    done = finished_stages(
+        session, job, needed=Stage.PREDICT, result="predictions", not_ready=PredictionsNotReady
+    )[Stage.PREDICT]
     files = PredictedFiles(
         rows=find_rows(session, artifacts, job),
         predictions=artifacts.path(done.output["predictions"]),

@@ -157,7 +157,7 @@ def _find_model(session: Session, tenant: TenantId, reference: str) -> ModelRow:
         message = f"There is no model {reference}."
         raise ValidationFailed(message, errors=[ErrorItem("/model", "not-found", message)])
     if row.deleted_at is not None:
-        raise Gone("model", reference)
+        raise Gone("model", reference, pointer="/model")
     return row
 
 
@@ -170,7 +170,7 @@ def _hold_model(session: Session, found: ModelRow) -> None:
     ModelAliasRepository(session).hold(found.tenant_id, found.name)
     row = ModelRepository(session).get(found.tenant_id, found.id)
     if row is None or row.deleted_at is not None:
-        raise Gone("model", found.id)
+        raise Gone("model", found.id, pointer="/model")
 
 
 def _refuse_too_many(rows: int, *, scores: int) -> None:

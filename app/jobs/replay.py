@@ -3,10 +3,10 @@
 from sqlalchemy.orm import Session
 
 from app.jobs.errors import LabelsNotReady
+from app.jobs.finished import finished_stages
 from app.jobs.schemas import JobCreate, JobReplay
 from app.jobs.view import REPLAYABLE, tell_whole_request
 from core.db.repositories.jobs import JobRepository
-from core.db.repositories.stages import StageRepository
 from core.errors import ErrorItem, ValidationFailed
 from core.ids import JobId, TenantId
 from core.lifecycle import Stage
@@ -20,14 +20,14 @@ def whole_request(session: Session, tenant: TenantId, replay: JobReplay) -> JobC
 
     Raises:
         ValidationFailed: the tenant has no such job.
-        LabelsNotReady: it has, and its label stage is not done.
+        LabelsNotReady: it has, and its label stage is not done yet.
+        NoResult: it never will be.
     """
     row = JobRepository(session).get(tenant, JobId(replay.from_job))
     if row is None:
         message = f"There is no job {replay.from_job}."
         raise ValidationFailed(message, errors=[ErrorItem("/from_job", "not-found", message)])
-    if Stage.LABEL not in StageRepository(session).get(row.id):
-        raise LabelsNotReady(row.id)
+    finished_stages(session, row, needed=Stage.LABEL, result="labels", not_ready=LabelsNotReady)
     base = JobCreate.model_validate(tell_whole_request(row))
     changes = {
         name: value

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from app.jobs.cascade_schemas import CascadeReport, WhyNoCascade
 from app.jobs.errors import ReportNotReady
+from app.jobs.finished import finished_stages
 from app.jobs.pilot import score_forecast
 from app.jobs.report_schemas import (
     CandidateReport,
@@ -22,7 +23,6 @@ from app.jobs.report_schemas import (
 from app.jobs.service import find_job
 from app.jobs.view import teacher_counts, tell_stop_reason
 from core.db.repositories.models import ModelRepository
-from core.db.repositories.stages import StageRepository
 from core.db.tables import JobStageRow, ModelRow
 from core.ids import TenantId
 from core.lifecycle import Stage
@@ -35,12 +35,13 @@ def read_report(session: Session, tenant: TenantId, job_id: str) -> ReportRead:
 
     Raises:
         NotFound: no such job.
-        ReportNotReady: its evaluate stage is not done.
+        ReportNotReady: its evaluate stage is not done yet.
+        NoResult: it never will be.
     """
     job = find_job(session, tenant, job_id)
-    done = StageRepository(session).get(job.id)
-    if Stage.EVALUATE not in done:
-        raise ReportNotReady(job.id)
+    done = finished_stages(
+        session, job, needed=Stage.EVALUATE, result="a report", not_ready=ReportNotReady
+    )
     measured = done[Stage.EVALUATE].output["report"]
     return ReportRead(
         object="report",

@@ -56,7 +56,7 @@ def create_job(
 
     Raises:
         ValidationFailed, Gone, ModelNotAllowed, ResourceLimit: see `checks`.
-        LabelsNotReady: the answers of the job that it replays are not all there.
+        LabelsNotReady, NoResult: the answers of the job that it replays are not all there.
         IdempotencyMismatch: the key came before with another request.
         TooManyJobs: this tenant has as many unfinished ones as are allowed.
     """

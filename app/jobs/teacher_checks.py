@@ -144,7 +144,7 @@ def _find(session: Session, tenant: TenantId, teacher_id: str, *, pointer: str) 
         message = f"There is no teacher {teacher_id}."
         raise ValidationFailed(message, errors=[_at(pointer, "not-found", message)])
     if row.deleted_at is not None:
-        raise Gone("teacher", teacher_id)
+        raise Gone("teacher", teacher_id, pointer=pointer)
     return row
 
 

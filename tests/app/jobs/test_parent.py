@@ -236,7 +236,8 @@ class TestRefusals:
         self, client: TestClient, dataset_id: DatasetId, database: Database
     ) -> None:
         delete(database, add_model(database))
-        assert refused(client, job_body(dataset_id, parent_model="tickets"))[0] == 410
+        body = job_body(dataset_id, parent_model="tickets")
+        assert refused(client, body)[:2] == (410, "/parent_model")
 
 
 class TestReplay:

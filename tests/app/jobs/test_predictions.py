@@ -183,7 +183,9 @@ class TestCreate:
             assert row is not None
             row.deleted_at = db_now()
         body = {"model": model_id, "dataset_id": dataset_id}
-        assert client.post("/predictions", json=body).status_code == 410
+        answer = client.post("/predictions", json=body)
+        assert answer.status_code == 410
+        assert [fault["pointer"] for fault in answer.json()["errors"]] == ["/model"]
         add_model(database)
         assert client.delete(f"/datasets/{dataset_id}").status_code == 204
         body["model"] = "tickets"
@@ -379,7 +381,7 @@ class TestOutput:
         assert (answer.status_code, answer.json()["code"]) == (409, "predictions-not-ready")
         client.post(f"/predictions/{job_id}/cancel")
         answer = client.get(f"/predictions/{job_id}/output")
-        assert answer.status_code == 409
+        assert (answer.status_code, answer.json()["code"]) == (409, "no-result")
         assert "cancelled" in answer.json()["detail"]
 
     def test_goes_with_its_dataset(

@@ -10,9 +10,9 @@ from core.artifacts import ArtifactStore
 from core.db.session import Database
 from core.db.tables import JobRow
 from core.ids import DatasetId, JobId
-from core.lifecycle import Stage
+from core.lifecycle import JobState, Purpose, Stage
 from llkd.specs import DistillationSpec
-from tests.app.jobs.parts import Json, answered, finish_stages, job_body, label_output
+from tests.app.jobs.parts import Json, add_job, answered, finish_stages, job_body, label_output
 from tests.factories import make_job
 
 STRANGER = "job_01JZ8Q1V7F2D9S3X6A4E8B0YCW"
@@ -153,6 +153,14 @@ class TestRefused:
         job = client.post("/jobs", json=job_body(dataset_id)).json()
         refused = client.post("/jobs", json={"from_job": job["id"]})
         assert (refused.status_code, refused.json()["code"]) == (409, "labels-not-ready")
+
+    @pytest.mark.parametrize("purpose", [Purpose.PREDICT, Purpose.REPORT_CARD])
+    def test_a_job_that_never_has_answers_is_not_to_be_polled(
+        self, client: TestClient, database: Database, purpose: Purpose
+    ) -> None:
+        job_id = add_job(database, state=JobState.SUCCEEDED, purpose=purpose.value)
+        refused = client.post("/jobs", json={"from_job": job_id})
+        assert (refused.status_code, refused.json()["code"]) == (409, "no-result")
 
     @pytest.mark.parametrize(
         ("field", "value"),

@@ -17,7 +17,7 @@ from core.db.repositories.models import ModelRepository, NewModel
 from core.db.session import Database
 from core.ids import JobId
 from core.label_files import UNASKED, LabelEntry, Role
-from core.lifecycle import Stage
+from core.lifecycle import JobState, Purpose, Stage
 from tests.app.jobs.parts import (
     TRAIN_OUTPUT,
     Json,
@@ -314,6 +314,30 @@ class TestReport:
     ) -> None:
         answer = client.get(f"/jobs/{labelled}/report")
         assert (answer.status_code, answer.json()["code"]) == (409, "report-not-ready")
+
+
+class TestWhatNeverComes:
+    @pytest.mark.parametrize("purpose", [Purpose.PREDICT, Purpose.REPORT_CARD])
+    @pytest.mark.parametrize("result", ["labels", "report", "audit"])
+    def test_a_job_of_another_kind_is_not_to_be_polled(
+        self, client: TestClient, database: Database, purpose: Purpose, result: str
+    ) -> None:
+        job_id = add_job(database, state=JobState.SUCCEEDED, purpose=purpose.value)
+        answer = client.get(f"/jobs/{job_id}/{result}")
+        assert (answer.status_code, answer.json()["code"]) == (409, "no-result")
+        told = answer.json()["detail"]
+        assert "it never makes" in told
+        assert told.endswith(f"{result}.")
+
+    @pytest.mark.parametrize("state", [JobState.CANCELLED, JobState.FAILED])
+    @pytest.mark.parametrize("result", ["labels", "report", "audit"])
+    def test_nor_is_one_that_ended_before(
+        self, client: TestClient, database: Database, state: JobState, result: str
+    ) -> None:
+        job_id = add_job(database, state=state)
+        answer = client.get(f"/jobs/{job_id}/{result}")
+        assert (answer.status_code, answer.json()["code"]) == (409, "no-result")
+        assert state.value in answer.json()["detail"]
 
 
 def _evaluated(
