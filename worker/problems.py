@@ -1,5 +1,6 @@
 """How a failed job tells what went wrong: an RFC 9457 problem document in its row."""
 
+from core.errors import ModelUnavailable
 from llkd.errors import LlkdError
 from worker.protocol import Json
 
@@ -7,13 +8,15 @@ from worker.protocol import Json
 STATUS_OF_CODE = {
     "deadline-exceeded": 504,
     "export-mismatch": 500,
-    "model-unavailable": 500,
+    ModelUnavailable.code: ModelUnavailable.status,
     "distillation-failed": 500,
     "parent-model-damaged": 500,
     "teacher-out-of-memory": 500,
     "teacher-unavailable": 503,
 }
 UNPROCESSABLE = 422
+# Of codes that the API has too: a reader meets one title.
+TITLE_OF_CODE = {ModelUnavailable.code: ModelUnavailable.title}
 
 
 def problem(code: str, *, title: str, detail: str, stage: str) -> Json:
@@ -30,7 +33,7 @@ def problem(code: str, *, title: str, detail: str, stage: str) -> Json:
 
 def method_failed(error: LlkdError, *, stage: str) -> Json:
     """The method cannot go on; its message is written for a person."""
-    title = error.code.replace("-", " ").capitalize()
+    title = TITLE_OF_CODE.get(error.code, error.code.replace("-", " ").capitalize())
     return problem(error.code, title=title, detail=str(error), stage=stage)
 
 

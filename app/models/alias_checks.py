@@ -37,13 +37,15 @@ def find_target(session: Session, tenant: TenantId, name: str, model_id: str) ->
         ValidationFailed: the tenant has none of this id, or it is a model of another name.
         Gone: it was deleted.
     """
-    model = None
-    if is_id(model_id, prefix="model"):
-        model = ModelRepository(session).get(tenant, ModelId(model_id))
+    if not is_id(model_id, prefix="model"):
+        raise _refusal(
+            "id-required", f"{model_id!r} is no id of a model (model_…); an alias points at one."
+        )
+    model = ModelRepository(session).get(tenant, ModelId(model_id))
     if model is None:
         raise _refusal("not-found", f"There is no model {model_id!r}.")
     if model.deleted_at is not None:
-        raise Gone("model", model_id)
+        raise Gone("model", model_id, pointer="/model_id")
     if model.name != name:
         raise _refusal("other-name", f"{model_id} is a model of the name {model.name!r}.")
     return model

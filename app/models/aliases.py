@@ -7,14 +7,14 @@ from sqlalchemy.orm import Session
 
 from app.etags import Preconditions
 from app.models.alias_checks import check_word, find_target
-from app.models.errors import AliasReserved, TooManyAliases
+from app.models.errors import AliasReserved, NotAName, TooManyAliases
 from app.models.references import ALIAS, NAME
 from app.models.schemas import AliasMoved, AliasRead
 from core.db.repositories.model_aliases import ModelAliasRepository, Pointer
 from core.db.repositories.models import LATEST, ModelRepository
 from core.db.session import after_commit
 from core.errors import Gone, NotFound
-from core.ids import TenantId
+from core.ids import TenantId, is_id
 
 log = structlog.get_logger(__name__)
 
@@ -26,6 +26,7 @@ def list_aliases(session: Session, tenant: TenantId, name: str) -> dict[str, obj
 
     Raises:
         NotFound: no model has this name.
+        NotAName: it is an id.
         Gone: all that had it were deleted.
     """
     _require_name(session, tenant, name)
@@ -122,18 +123,25 @@ def content_of(alias: AliasRead) -> bytes:
 
 def _hold(session: Session, tenant: TenantId, name: str) -> None:
     """`_require_name`, and keep the name's aliases and models as they are until the end."""
+    _refuse_id(name)
     if NAME.fullmatch(name) is None or not ModelAliasRepository(session).hold(tenant, name):
         raise NotFound("model", name)
     _require_name(session, tenant, name)
 
 
 def _require_name(session: Session, tenant: TenantId, name: str) -> None:
+    _refuse_id(name)
     # `latest` points at a deleted model only once all of the name's are deleted.
     newest = ModelRepository(session).resolve(tenant, name) if NAME.fullmatch(name) else None
     if newest is None:
         raise NotFound("model", name)
     if newest.deleted_at is not None:
         raise Gone("model", name)
+
+
+def _refuse_id(name: str) -> None:
+    if is_id(name, prefix="model"):
+        raise NotAName(name)
 
 
 def _require_alias(session: Session, tenant: TenantId, name: str, alias: str) -> Pointer:

@@ -16,6 +16,7 @@ from app.dependencies import (
 from app.etags import PreconditionsDep, answer_if_changed, is_held
 from app.models import service
 from app.models.archive import archive_size, write_archive
+from app.models.archive_response import ArchiveResponse
 from app.models.export import ExportFormat, find_export
 from app.models.schemas import ModelRead
 from app.negotiation import TAR
@@ -126,4 +127,4 @@ def export_model(
         return Response(status_code=304, headers=headers)
     headers["Content-Length"] = str(archive_size(export.members))
     headers["Content-Disposition"] = f'attachment; filename="{export.filename}"'
-    return StreamingResponse(write_archive(export.members), media_type=TAR, headers=headers)
+    return ArchiveResponse(write_archive(export.members), media_type=TAR, headers=headers)

@@ -34,9 +34,12 @@ class TooManyAliases(ServiceError):
     title = "Too many aliases"
 
 
-class ModelUnavailable(ServiceError):
-    """The model's files are missing, or are not the ones that were exported."""
+class NotAName(ServiceError):
+    """Aliases belong to a name, and this is the id of a model; its `name` is what to ask with."""
 
-    status = 503
-    code = "model-unavailable"
-    title = "The model cannot be read"
+    status = 404
+    code = "not-found"
+    title = "Not found"
+
+    def __init__(self, model_id: str) -> None:
+        super().__init__(f"Aliases belong to a name; {model_id} is an id. Ask by the model's name.")

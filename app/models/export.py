@@ -8,9 +8,9 @@ from typing import Literal
 import structlog
 
 from app.models.archive import Member
-from app.models.errors import ModelUnavailable
 from core.artifacts import ArtifactDamaged, ArtifactStore
 from core.db.tables import ModelRow
+from core.errors import ModelUnavailable
 from llkd.model_kinds import CONFIG, WEIGHTS
 from llkd.predictor_manifest import CARD, MANIFEST, MODEL, TOKENIZER
 
@@ -50,7 +50,7 @@ def find_export(artifacts: ArtifactStore, model: ModelRow, kind: ExportFormat) -
         named = [(name, files[name]) for name in FILES[kind]]
     except (ArtifactDamaged, KeyError) as error:
         log.error("model_export_failed", model=model.id, reason=str(error))
-        raise ModelUnavailable(f"A file of {model.id} is missing.") from error
+        raise ModelUnavailable(model.id) from error
     stem = f"{model.name}-{model.version}"
     return Export(
         filename=f"{stem}-{kind}.tar",

@@ -1,6 +1,7 @@
 """What predict refuses."""
 
 from core.errors import ErrorItem, ServiceError
+from core.errors import ModelUnavailable as ModelUnavailable
 
 
 class Overloaded(ServiceError):
@@ -42,20 +43,6 @@ class NotCertified(ServiceError):
 
     def __init__(self, why: str) -> None:
         super().__init__(why, errors=[ErrorItem("/target", self.code, why)])
-
-
-class ModelUnavailable(ServiceError):
-    """The model's files cannot be loaded, or are not the ones that were exported."""
-
-    status = 503
-    code = "model-unavailable"
-    title = "The model cannot be loaded"
-
-    def __init__(self, model_id: str, *, retry_after_s: int) -> None:
-        super().__init__(
-            f"The files of {model_id} cannot be loaded.",
-            headers={"Retry-After": str(retry_after_s)},
-        )
 
 
 class NoRoom(ServiceError):

@@ -67,8 +67,8 @@ class TestPutAlias:
             (other_name, "other-name"),
             (foreign, "not-found"),
             (new_model_id(), "not-found"),
-            ("tickets", "not-found"),
-            ("", "not-found"),
+            ("tickets", "id-required"),
+            ("", "id-required"),
         ):
             answer = put(client, model_id)
             assert refused(answer) == (422, "validation-error"), model_id
@@ -102,6 +102,25 @@ class TestPutAlias:
                 client.delete(f"{at}/champion"),
             ):
                 assert refused(answer) == (404, "not-found"), name
+
+    @on_sqlite
+    def test_an_id_in_the_place_of_the_name_is_called_one(
+        self, client: TestClient, database: Database
+    ) -> None:
+        model_id = register(database)
+        answer = put(client, model_id, at=f"/models/{model_id}/aliases/champion")
+        assert refused(answer) == (404, "not-found")
+        assert "is an id. Ask by the model's name." in answer.json()["detail"]
+
+    @on_sqlite
+    def test_a_deleted_model_is_named_by_its_field(
+        self, client: TestClient, database: Database
+    ) -> None:
+        deleted, _ = register(database), register(database)
+        assert client.delete(f"/models/{deleted}").status_code == 204
+        answer = put(client, deleted)
+        assert refused(answer) == (410, "gone")
+        assert answer.json()["errors"][0]["pointer"] == "/model_id"
 
     @on_sqlite
     @pytest.mark.parametrize(
