@@ -6,11 +6,14 @@ from typing import Any
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
+from app.plain_words import in_plain_words
 from app.problems import problem_response
 from core.errors import ErrorItem, ServiceError, Unavailable, ValidationFailed
 
@@ -76,7 +79,7 @@ async def _validation_error(request: Request, error: Exception) -> Response:
     found = _without_echoes(error.errors())
     faults = [_fault(fault, error.body) for fault in found[:SHOWN_ERRORS]]
     first = faults[0]
-    detail = f"{first.pointer or '/'}: {first.message}"
+    detail = f"{first.pointer or 'The body'}: {first.message}"
     if len(found) > 1:
         detail += f" (and {len(found) - 1} more)"
     promoted = first.code if first.code in PROMOTED else None
@@ -91,10 +94,21 @@ async def _http_error(request: Request, error: Exception) -> Response:
             path = request.url.path[:200]
             kind: ServiceError = UnknownPath(f"There is nothing at {path}.")
         case 405:
+            headers["Allow"] = ", ".join(_methods_here(request))
             kind = MethodNotAllowed(f"{request.method} is not served here.", headers=headers)
         case _:
             kind = MalformedRequest(str(error.detail), headers=headers)
     return respond(request, kind)
+
+
+def _methods_here(request: Request) -> list[str]:
+    """What the request's path is served for; the router tells only its first route's methods."""
+    methods: set[str] = set()
+    for route in iter_route_contexts(request.app.routes):
+        match, _ = route.matches(request.scope)
+        if match is not Match.NONE:
+            methods |= route.methods or set()
+    return sorted(methods)
 
 
 async def _database_error(request: Request, error: Exception) -> Response:
@@ -133,7 +147,7 @@ def _fault(fault: dict[str, Any], body: Any) -> ErrorItem:
         pointer = "".join(f"/{_escaped(part)}" for part in _real_parts(fault, loc, body))
     else:
         pointer = f"{place}:{'/'.join(map(str, loc))}"
-    return ErrorItem(pointer=pointer, code=str(fault["type"]), message=str(fault["msg"]))
+    return ErrorItem(pointer=pointer, code=str(fault["type"]), message=in_plain_words(fault))
 
 
 def _real_parts(fault: dict[str, Any], loc: Sequence[str | int], body: Any) -> list[str | int]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from fastapi.routing import APIRoute
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from app.auth import tenant_of
@@ -71,11 +71,29 @@ class UnsupportedEncoding(ServiceError):
     title = "Unsupported content encoding"
 
 
+class IncompleteBody(ServiceError):
+    """The connection closed before the body was complete; nothing was kept."""
+
+    status = 400
+    code = "malformed-request"
+    title = "The body is incomplete"
+
+    def __init__(self) -> None:
+        super().__init__("The connection closed before the body was complete.")
+
+
 class StrictRequest(Request):
     async def json(self) -> Any:
         if not hasattr(self, "_json"):
-            self._json = parse_strictly(await self.body())
+            self._json = parse_strictly(await self._whole_body())
         return self._json
+
+    async def _whole_body(self) -> bytes:
+        try:
+            return await self.body()
+        except ClientDisconnect as error:
+            # Nobody reads the refusal; as one, it is no fault of the service in its log.
+            raise IncompleteBody from error
 
 
 class StrictRoute(APIRoute):
@@ -123,6 +141,8 @@ def parse_strictly(body: bytes) -> Any:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
         raise InvalidEncoding(f"Byte {error.start} is not UTF-8.") from error
+    if text.startswith("\ufeff"):
+        raise MalformedJson("The body begins with a byte order mark, which JSON does not have.")
     _refuse_depth(text)
     try:
         return json.loads(text, object_pairs_hook=_distinct_keys, parse_constant=_refuse_constant)

@@ -183,14 +183,6 @@ class MalformedMultipart(ServiceError):
     title = "The form could not be read"
 
 
-class IncompleteBody(ServiceError):
-    """The connection closed before the body was complete; nothing was kept."""
-
-    status = 400
-    code = "malformed-request"
-    title = "The body is incomplete"
-
-
 class InsufficientStorage(ServiceError):
     """The disk would fall below what is kept free (5 GiB or 5 %, whichever is less)."""
 

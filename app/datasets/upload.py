@@ -12,7 +12,8 @@ from types import TracebackType
 from anyio import to_thread
 from starlette.requests import ClientDisconnect, Request
 
-from app.datasets.errors import IncompleteBody, InsufficientStorage
+from app.datasets.errors import InsufficientStorage
+from app.strict_json import IncompleteBody
 from core.artifacts import ArtifactStore
 
 MIB = 1024 * 1024
@@ -128,4 +129,4 @@ async def body_of(request: Request) -> AsyncIterator[bytes]:
         async for chunk in request.stream():
             yield chunk
     except ClientDisconnect as error:
-        raise IncompleteBody("The connection closed before the body was complete.") from error
+        raise IncompleteBody from error

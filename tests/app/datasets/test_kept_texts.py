@@ -116,7 +116,9 @@ class TestRefusals:
     def test_a_deleted_model_is_gone(self, client: TestClient, database: Database) -> None:
         model_id = keep(database, TEXTS)
         assert client.delete(f"/models/{model_id}").status_code == 204
-        assert make(client, model_id).status_code == 410
+        answer = make(client, model_id)
+        assert answer.status_code == 410
+        assert [item["pointer"] for item in answer.json()["errors"]] == ["/kept_texts_of"]
 
     @pytest.mark.parametrize(
         ("body", "pointer"),
@@ -138,3 +140,4 @@ class TestRefusals:
         )
         assert answer.status_code == 422
         assert [item["pointer"] for item in answer.json()["errors"]] == [pointer]
+        assert "pattern" not in answer.json()["errors"][0]["message"]
