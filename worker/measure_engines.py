@@ -19,6 +19,11 @@ from llkd.engine_choice import with_measurement
 from worker.engines import ValidationTexts, measure
 
 ROWS_A_PAGE = 100
+USAGE = """usage: ./run measure [MODEL_ID...]
+
+Find the fastest engine of registered models on this machine: of all, or of those named by id.
+Prints each model's id with the engine that won; the exit status is 1 if one was not measured.
+"""
 
 
 class NotMeasured(Exception):
@@ -76,7 +81,10 @@ def _all(database: Database) -> Iterator[tuple[str, ModelRow | None]]:
 
 
 def main(names: Sequence[str]) -> int:
-    """Returns the exit status: 0 when every model was measured, else 1."""
+    """Returns the exit status: 0 when every model was measured or help was asked for, else 1."""
+    if {"-h", "--help"} & set(names):
+        sys.stdout.write(USAGE)
+        return 0
     try:
         settings = load_settings()
     except ValidationError as error:

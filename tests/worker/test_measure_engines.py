@@ -167,3 +167,11 @@ class TestMain:
         assert f"{old} was not measured: no validation texts were kept" in told
         assert f"{gone} was not measured: artifact 000000000000 is missing" in told
         assert "tickets was not measured: there is no model of this id" in told
+
+
+@pytest.mark.parametrize("asked", ["--help", "-h"])
+def test_help_is_a_usage_and_no_models_name(asked: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert module.main([asked]) == 0
+    told = capsys.readouterr()
+    assert told.out.startswith("usage: ./run measure")
+    assert told.err == ""
