@@ -5,17 +5,16 @@ flight; then requests come at three times that rate, whatever became of those be
 """
 
 import argparse
-import json
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
 from benchmarks.contenders import ours
+from benchmarks.judged_run import run_judged
 from benchmarks.load_generator import (
     ClosedLoop,
     LoadGenerator,
@@ -23,16 +22,13 @@ from benchmarks.load_generator import (
     OpenLoop,
     load_generator,
 )
-from benchmarks.machine import describe_machine
 from benchmarks.memory_course import MemoryCourse
 from benchmarks.rounds import prepared
 from benchmarks.running import Running, running
 from benchmarks.served_model import ensure_model
-from benchmarks.serving import FAILURES, add_model_options, read_texts
+from benchmarks.serving import add_model_options, read_texts
 from benchmarks.serving_figures import OK, percentile
-from benchmarks.serving_tables import target_table
 from benchmarks.serving_targets import ALONE, MANY, Verdict
-from demo.service import terminate_as_interrupt
 
 MIB = 2**20
 # What a server says that has too much to do.
@@ -72,29 +68,7 @@ class Overload:
 
 def main() -> int:
     """Measure and print; 0 when every target is met."""
-    options = _options()
-    console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
-    machine = describe_machine()
-    console.print(" · ".join(f"{name} {value}" for name, value in machine.items()))
-    try:
-        with (
-            terminate_as_interrupt(),
-            tempfile.TemporaryDirectory(prefix="llkd-overload-") as scratch,
-        ):
-            found = _measure(options, Path(scratch), console)
-    except FAILURES as error:
-        console.print(f"Failed: {error}", style="red", markup=False, soft_wrap=True)
-        return 1
-    except KeyboardInterrupt:
-        console.print("Stopped.")
-        return 130
-    if options.out is not None:
-        with options.out.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({**asdict(found), "machine": machine}) + "\n")
-    judged = judge(found)
-    console.print(describe(found), markup=False, soft_wrap=True)
-    console.print(target_table(judged), markup=False, soft_wrap=True)
-    return 0 if all(verdict.met for verdict in judged) else 1
+    return run_judged(_options(), _measure, describe=describe, judge=judge)
 
 
 def _measure(options: argparse.Namespace, scratch: Path, console: Console) -> Overload:

@@ -43,16 +43,13 @@ class Predictor:
         self._size_bytes = size_bytes
 
     @classmethod
-    def load(
-        cls, files: Mapping[str, Path], engine: EngineName = REFERENCE, *, threads: int = 1
-    ) -> Self:
+    def load(cls, files: Mapping[str, Path], engine: EngineName = REFERENCE) -> Self:
         """Load a model from its files, which may lie anywhere under any names.
 
         Args:
             files: `model.onnx`, `tokenizer.json` and `llkd.json` to where each is; others
                 are not read, but for those that the engine needs.
             engine: what computes.
-            threads: threads one batch may use, of an engine that shares one out.
 
         Raises:
             EngineUnavailable: this machine cannot run the engine, or a file for it is missing.
@@ -62,7 +59,7 @@ class Predictor:
         if missing:
             raise ValueError(f"a model needs {', '.join(sorted(missing))}")
         manifest = read_manifest(files[MANIFEST])
-        loaded = load_engine(engine, files, longest=manifest.max_length, threads=threads)
+        loaded = load_engine(engine, files, longest=manifest.max_length)
         reader = TokenReader.from_file(
             files[TOKENIZER], max_length=manifest.max_length, pad_id=manifest.pad_id
         )
@@ -109,11 +106,6 @@ class Predictor:
     def size_bytes(self) -> int:
         """Size of the files that every engine needs."""
         return self._size_bytes
-
-    @property
-    def max_length(self) -> int:
-        """Tokens of one window, special ones included."""
-        return self._manifest.max_length
 
     def classify(self, texts: Sequence[str], *, long_texts: LongTexts = "head") -> Classified:
         """Classify N texts, in order; the empty string has an answer too.

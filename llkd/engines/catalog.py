@@ -44,15 +44,12 @@ def why_absent(
             assert_never(name)
 
 
-def load_engine(
-    name: EngineName, files: Mapping[str, Path], *, longest: int, threads: int
-) -> Engine:
+def load_engine(name: EngineName, files: Mapping[str, Path], *, longest: int) -> Engine:
     """Load a model's graph into an engine.
 
     Args:
         files: the model's files by name, wherever they lie.
         longest: tokens that the model reads of a text.
-        threads: threads that one batch may use, of an engine that shares one out.
 
     Raises:
         EngineUnavailable: see `why_absent`.
@@ -62,7 +59,7 @@ def load_engine(
         raise EngineUnavailable(reason)
     match name:
         case EngineName.ONNXRUNTIME:
-            return OnnxRuntimeEngine.load(files[MODEL], threads=threads)
+            return OnnxRuntimeEngine.load(files[MODEL])
         case EngineName.ONNXRUNTIME_CUDA:
             return OnnxCudaEngine.load(files[MODEL], longest=longest)
         case EngineName.OPENVINO_BF16:

@@ -18,11 +18,11 @@ class OnnxRuntimeEngine:
         self._session = session
 
     @classmethod
-    def load(cls, model: Path, *, threads: int = 1) -> Self:
-        """Load a graph; `threads` may work on one batch, the caller's own among them."""
+    def load(cls, model: Path) -> Self:
+        """Load a graph."""
         _share_memory_of_batches()
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
+        options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.add_session_config_entry("session.use_env_allocators", "1")
         # Spinning threads burn the cores that other models and requests wait for.

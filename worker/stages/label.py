@@ -7,8 +7,6 @@ from functools import partial
 from pathlib import Path
 
 from core.dataset_files import ROW_GROUP, count_rows, iter_batches
-from core.db.repositories.stages import StageRepository
-from core.ids import JobId
 from core.label_files import UNASKED, LabelEntry, Role, write_labels
 from core.lifecycle import EventType, Purpose, Stage, why_cut_short
 from llkd.types import FloatArray, Question
@@ -22,16 +20,15 @@ from worker.buying import Bought, buy_answers, buy_by_lot
 from worker.calibrating import calibrate_labels
 from worker.confidence import make_passport
 from worker.content_free import ask_content_free
-from worker.durability import durably
 from worker.enough import check_enough
 from worker.filling import fill_store, question_of, read_questions
 from worker.job import Job
 from worker.pool import load_pool
 from worker.prior import correct_labels
 from worker.protocol import Json
+from worker.replayed_answers import replayed_answers
 from worker.roles import COLUMNS, Roles, Row
 
-PASSPORT = ("confidence", "estimated_confidence")
 LAZY = "lazy"
 # Texts that a pilot asks about.
 PILOT_TEXTS = 300
@@ -48,25 +45,13 @@ def label(job: Job, _: Mapping[Stage, Json]) -> Json:
         Park: a server cannot be asked for a while.
     """
     if job.row.from_job_id is not None:
-        output = _answers_of(job, job.row.from_job_id)
+        output = replayed_answers(job, job.row.from_job_id)
     else:
         with job.labelling_time.wakes_parked(), closing(Labelling(job)) as labelling:
             output = labelling.run()
     pool = load_pool(job, {Stage.LABEL: output})
     check_enough(pool, why_cut_short(output))
     return output | make_passport(job, pool)
-
-
-def _answers_of(job: Job, earlier: JobId) -> Json:
-    """What the earlier job's stage left, every answer counted as one that was there."""
-    rows = durably(job.database, lambda session: StageRepository(session).get(earlier))
-    output = rows[Stage.LABEL].output
-    counts = {**output["counts"], "cached": output["counts"]["asked"]}
-    job.progress.expect(output["rows"])
-    job.progress.advance(output["rows"], rows=output["rows"], teacher=counts)
-    # This job's passport is made anew: it may ask for another confidence.
-    answers = {key: value for key, value in output.items() if key not in PASSPORT}
-    return {**answers, "counts": counts, "cut_short": None}
 
 
 class Labelling:
