@@ -10,6 +10,7 @@ from starlette.types import Scope
 
 from app import error_handlers, problems
 from app.auth import Keyring, require_tenant
+from app.dashboard.endpoints import router as dashboard
 from app.datasets.endpoints import router as datasets
 from app.health import VERSION
 from app.health import router as health
@@ -65,6 +66,7 @@ def create_app(settings: Settings) -> FastAPI:
     # First: routes are tried in turn, and these are asked for most.
     app.include_router(predict, dependencies=[Depends(require_tenant), Depends(require_acceptable)])
     app.include_router(health)
+    app.include_router(dashboard)
     protected = APIRouter(dependencies=[Depends(require_tenant), Depends(require_acceptable)])
     # Before the teachers: `report-cards` is no id of one.
     for router in (

@@ -15,6 +15,7 @@ from core.ids import new_request_id
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?")
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 MAX_TARGET_BYTES = 16 * 1024
 MAX_HEADER_BYTES = 16 * 1024
 MAX_HEADERS = 100
@@ -73,7 +74,11 @@ class HeadersTooLarge(ServiceError):
 
 
 class CrossOriginRefused(ServiceError):
-    """A browser asks whether a page of another origin may call; none may."""
+    """A page of another origin calls, or its browser asks whether it may; none may.
+
+    A service that needs no key on loopback would else obey any web page its user opens: a form
+    may send a file to any address, and asks nobody.
+    """
 
     status = 403
     code = "cross-origin-refused"
@@ -196,7 +201,22 @@ class RequestLimits:
             return InvalidHost("The Host header names no host that is served here.")
         if scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
             return CrossOriginRefused("This service answers no page of another origin.")
+        if scope["method"] not in SAFE_METHODS and _is_cross_origin(headers):
+            return CrossOriginRefused("This service obeys no page of another origin.")
         length = headers.get("content-length", "")
         if length.isdigit() and int(length) > limit:
             return too_large(f"The body is {length} bytes long; at most {limit} are taken.")
         return None
+
+
+def _is_cross_origin(headers: Headers) -> bool:
+    """Whether a browser says that another origin's page sends this; other clients say nothing.
+
+    Browsers tell the relation itself, which a proxy that changes the Host does not spoil; on plain
+    HTTP beyond loopback they tell only the page's origin.
+    """
+    relation = headers.get("sec-fetch-site")
+    if relation is not None:
+        return relation not in {"same-origin", "none"}
+    origin = headers.get("origin")
+    return origin is not None and origin.partition("://")[2] != headers.get("host", "")

@@ -28,7 +28,7 @@ OURS, THEIRS = "ours-key-that-is-long-enough", "theirs-key-that-is-long-too"
 PARAMETER = re.compile(r"\{(\w+)\}")
 # What a load balancer, a monitor or a reader of the contract asks for without a key.
 OPEN = {"/healthz", "/readyz", "/version", "/metrics", "/problems/{code}", "/openapi.json"}
-OPEN |= {"/docs", "/docs/oauth2-redirect", "/redoc"}
+OPEN |= {"/docs", "/docs/oauth2-redirect", "/redoc", "/", "/static/{name:path}"}
 MIB = 1024 * 1024
 
 
@@ -236,6 +236,38 @@ class TestMethodsAndPaths:
         answer = edge.options("/jobs", headers=headers)
         assert (answer.status_code, answer.json()["code"]) == (403, "cross-origin-refused")
         assert not [name for name in answer.headers if name.startswith("access-control")]
+
+    @pytest.mark.parametrize(
+        "told",
+        [
+            {"Origin": "https://evil.example"},
+            {"Origin": "null"},
+            {"Origin": "http://127.0.0.1:9000"},
+            {"Sec-Fetch-Site": "cross-site", "Origin": BASE_URL},
+            {"Sec-Fetch-Site": "same-site"},
+        ],
+    )
+    def test_a_form_of_another_origin_is_refused(
+        self, edge: TestClient, told: dict[str, str]
+    ) -> None:
+        for path in ("/datasets", "/jobs", "/predict"):
+            answer = edge.post(path, files={"file": ("a.txt", b"text")}, headers=told)
+            assert (answer.status_code, answer.json()["code"]) == (403, "cross-origin-refused")
+
+    @pytest.mark.parametrize(
+        "told",
+        [
+            {},
+            {"Origin": BASE_URL},
+            {"Sec-Fetch-Site": "same-origin", "Origin": "https://behind.a.proxy"},
+            {"Sec-Fetch-Site": "none"},
+        ],
+    )
+    def test_its_own_page_and_what_is_no_browser_may_call(
+        self, edge: TestClient, told: dict[str, str]
+    ) -> None:
+        answer = edge.post("/predict", json={"model": "none", "input": "a"}, headers=told)
+        assert answer.status_code == 404
 
     @pytest.mark.parametrize("accept", ["text/xml", "image/png, text/xml;q=0.5", "*/*;q=0"])
     def test_a_client_that_takes_nothing_of_ours_is_told(
