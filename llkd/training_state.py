@@ -51,6 +51,8 @@ class TrainingState:
         best_step: the optimizer step that had them.
         best_is_average: whether they are the moving average, not the newest ones.
         looks: optimizer step and held-out score of every look.
+        efforts: gradient samples and different texts used by each look; fewer than `looks` in a
+            training that an earlier release began, which are then those of the last looks.
         stopped: why training ended, or None while it goes on.
     """
 
@@ -69,6 +71,7 @@ class TrainingState:
     best_step: int = 0
     best_is_average: bool = False
     looks: list[tuple[int, float]] = field(default_factory=list)
+    efforts: list[tuple[int, int]] = field(default_factory=list)
     stopped: str | None = None
 
     @classmethod
@@ -113,6 +116,7 @@ class TrainingState:
         """
         self.next_check = next_check
         self.looks.append((self.counters.steps, score))
+        self.efforts.append((self.counters.gradient_samples, self.unique_used))
         if score < max(score for _, score in self.looks) - min_gain:
             return False
         self.best_score, self.best_step = score, self.counters.steps
@@ -137,6 +141,7 @@ class TrainingState:
         content["counters"] = asdict(self.counters)
         content["buffer"] = [list(entry) for entry in self.buffer]
         content["looks"] = [list(entry) for entry in self.looks]
+        content["efforts"] = [list(entry) for entry in self.efforts]
         content["pool_size"] = len(self.used)
         content["used"] = base64.b64encode(np.packbits(self.used).tobytes()).decode("ascii")
         return content
@@ -150,6 +155,14 @@ class TrainingState:
         counters = Counters(**fields.pop("counters"))
         buffer = [(int(index), float(weight)) for index, weight in fields.pop("buffer")]
         looks = [(int(step), float(score)) for step, score in fields.pop("looks", [])]
+        # Trainings that earlier releases began kept none.
+        efforts = [(int(samples), int(unique)) for samples, unique in fields.pop("efforts", [])]
         return cls(
-            used=used, dynamics=dynamics, counters=counters, buffer=buffer, looks=looks, **fields
+            used=used,
+            dynamics=dynamics,
+            counters=counters,
+            buffer=buffer,
+            looks=looks,
+            efforts=efforts,
+            **fields,
         )

@@ -27,6 +27,7 @@ class GoldRows:
     """Rows that measure: M texts with their gold labels and the teacher's answers.
 
     Attributes:
+        rows: [M], the place of each in the dataset that it is of.
         gold: [M], in 0..K-1.
         teacher: [M], the teacher's labels; -1 where it gave none.
         teacher_confidence: [M]; NaN where unknown.
@@ -34,6 +35,7 @@ class GoldRows:
     """
 
     texts: Sequence[str]
+    rows: IntArray
     gold: IntArray
     teacher: IntArray
     teacher_confidence: FloatArray
@@ -106,18 +108,20 @@ def load_gold(job: Job, outputs: Mapping[Stage, Json]) -> GoldRows:
         files = job.dataset.rows_artifact, output["labels"]
     else:
         files = job.evaluation_dataset.rows_artifact, output["evaluation_labels"]
-    texts, gold, teacher, confidence, asked = [], [], [], [], []
+    texts, places, gold, teacher, confidence, asked = [], [], [], [], [], []
     index = index_of(job)
-    for row, entry in pairs_of(job.artifacts, *files):
+    for place, (row, entry) in enumerate(pairs_of(job.artifacts, *files)):
         if entry["role"] == Role.EVALUATION and label_key(row["gold"]) in index:
             answered = entry["label"] is not None
             texts.append(row["text"])
+            places.append(place)
             gold.append(index[label_key(row["gold"])])
             teacher.append(index[label_key(entry["label"])] if answered else NO_ANSWER)
             confidence.append(_number(entry["confidence"]))
             asked.append(entry["status"] != UNASKED)
     return GoldRows(
         texts,
+        np.array(places, dtype=np.int64),
         np.array(gold, dtype=np.int64),
         np.array(teacher, dtype=np.int64),
         np.array(confidence, dtype=np.float64),

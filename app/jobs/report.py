@@ -6,12 +6,17 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.jobs.cascade_schemas import CascadeReport, WhyNoCascade
+from app.jobs.cost import tell_cost
+from app.jobs.disagreements import tell_disagreements
 from app.jobs.errors import ReportNotReady
+from app.jobs.evaluation_schemas import EvaluationRead, StudentEvaluation
 from app.jobs.finished import finished_stages
 from app.jobs.pilot import score_forecast
 from app.jobs.report_schemas import (
     CandidateReport,
     ConfidenceReport,
+    DataPoint,
+    ExportDetails,
     ExportReport,
     Look,
     ReportRead,
@@ -42,7 +47,9 @@ def read_report(session: Session, tenant: TenantId, job_id: str) -> ReportRead:
     done = finished_stages(
         session, job, needed=Stage.EVALUATE, result="a report", not_ready=ReportNotReady
     )
-    measured = done[Stage.EVALUATE].output["report"]
+    evaluated = done[Stage.EVALUATE].output
+    measured = evaluated["report"]
+    model = ModelRepository(session).by_job(job.id)
     return ReportRead(
         object="report",
         job_id=job.id,
@@ -55,24 +62,27 @@ def read_report(session: Session, tenant: TenantId, job_id: str) -> ReportRead:
             calibration=done[Stage.LABEL].output.get("calibration"),
             prior=done[Stage.LABEL].output.get("prior"),
             buying=done[Stage.LABEL].output.get("buying"),
-            evaluation=_without_agreement(measured["teacher"]),
+            evaluation=_teacher(measured["teacher"]),
         ),
         student=StudentReport(
-            evaluation=_with_agreement(measured["student"]),
+            evaluation=_student(measured["student"]),
             held_out_agreement=measured["held_out_agreement"],
         ),
         training=tell_training(done),
         selection=_selection(job.spec["selection"]["kind"], done[Stage.TRAIN].output),
         candidates=_candidates(done),
+        data_efficiency=tell_data_efficiency(done),
+        disagreements=tell_disagreements(job, evaluated),
+        cost=tell_cost(session, job, done, model=model),
         forecast=score_forecast(
             session,
             job,
             answers=measured["labels"]["answered"],
-            actual=done[Stage.EVALUATE].output["metrics"].get("macro_f1"),
+            actual=evaluated["metrics"].get("macro_f1"),
         ),
         cascade=_cascade(done),
         no_cascade=_why_no_cascade(done),
-        export=_export(ModelRepository(session).by_job(job.id)),
+        export=_export(model),
     )
 
 
@@ -99,20 +109,23 @@ def _unknown_as(passport: Json) -> str | None:
     return "certain" if passport["used"] == "given" else "estimated"
 
 
-def _without_agreement(evaluation: Json | None) -> Json | None:
+def _teacher(evaluation: Json | None) -> EvaluationRead | None:
     """Of a teacher that is measured, the agreement with itself says nothing."""
-    if evaluation is None:
-        return None
-    return {name: value for name, value in evaluation.items() if name != "teacher_agreement"}
+    return None if evaluation is None else EvaluationRead.model_validate(_scores(evaluation))
 
 
-def _with_agreement(evaluation: Json | None) -> Json | None:
+def _student(evaluation: Json | None) -> StudentEvaluation | None:
     if evaluation is None:
         return None
     agreement = evaluation["teacher_agreement"]
-    return (_without_agreement(evaluation) or {}) | {
-        "agreement_with_teacher": None if agreement is None else agreement["value"]
-    }
+    return StudentEvaluation.model_validate(
+        _scores(evaluation)
+        | {"agreement_with_teacher": None if agreement is None else agreement["value"]}
+    )
+
+
+def _scores(evaluation: Json) -> Json:
+    return {name: evaluation[name] for name in EvaluationRead.model_fields}
 
 
 def tell_training(done: Mapping[Stage, JobStageRow]) -> TrainingReport:
@@ -134,6 +147,20 @@ def tell_training(done: Mapping[Stage, JobStageRow]) -> TrainingReport:
         curve=[Look(step=step, held_out_score=score) for step, score in output.get("looks", [])],
         seconds=output["effort"]["seconds"],
     )
+
+
+def tell_data_efficiency(done: Mapping[Stage, JobStageRow]) -> list[DataPoint] | None:
+    """What the looks of a train stage that is done say of score by samples."""
+    output = done[Stage.TRAIN].output
+    efforts = output.get("efforts")
+    if efforts is None:
+        return None
+    # A training that an earlier release began kept those of its last looks.
+    looks = output["looks"][len(output["looks"]) - len(efforts) :]
+    return [
+        DataPoint(step=step, gradient_samples=samples, unique_samples=unique, held_out_score=score)
+        for (step, score), (samples, unique) in zip(looks, efforts, strict=True)
+    ]
 
 
 def _selection(asked: str, output: Json) -> SelectionReport:
@@ -185,5 +212,10 @@ def _export(model: ModelRow | None) -> ExportReport | None:
         model_id=model.id,
         version=model.version,
         size_bytes=model.size_bytes,
-        details={key: value for key, value in model.export.items() if key != "engines"},
+        details=ExportDetails(
+            parity=model.export["parity"],
+            files=model.export["files"],
+            # Models of the first releases were not certified.
+            certification=model.export.get("certification"),
+        ),
     )

@@ -6,6 +6,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from app.jobs.budget import BudgetSpec
+from app.jobs.evaluation_schemas import CONFUSION, LabelScores, ShareRead
 from app.jobs.schemas import (
     EXAMPLE_DATASET,
     EXAMPLE_JOB,
@@ -19,7 +20,6 @@ from llkd.specs.task import TaskSpec
 from llkd.specs.teachers import EXAMPLE_TEACHER, ExamplesPerLabel
 
 FEWEST_ROWS, MOST_ROWS = 50, 200
-CONFUSION = [[40, 3], [5, 52]]
 
 
 class ReportCardCreate(TaskSpec):
@@ -46,26 +46,6 @@ class ReportCardCreate(TaskSpec):
         default=BudgetSpec(),
         description="What it may cost; a teacher that costs money needs one, as for a job.",
     )
-
-
-class ShareRead(Told):
-    """A share with its 95 % interval."""
-
-    value: float = Field(ge=0, le=1, examples=[0.87])
-    low: float = Field(ge=0, le=1, examples=[0.79])
-    high: float = Field(ge=0, le=1, examples=[0.92])
-
-
-class LabelScores(Told):
-    """One label against gold; null where nothing was there to divide by."""
-
-    label: str = Field(examples=["billing"])
-    precision: float | None = Field(examples=[0.89])
-    recall: float | None = Field(examples=[0.93])
-    f1: float | None = Field(examples=[0.91])
-    support: int = Field(description="Texts whose gold label it is.", examples=[43])
-    predicted: int = Field(description="Texts that were given it.", examples=[45])
-    unanswered: int = Field(description="Texts of it without an answer.", examples=[0])
 
 
 class GoldRead(Told):

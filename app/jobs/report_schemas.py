@@ -1,18 +1,18 @@
 """How a report is told."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from app.jobs.calibration_schemas import CalibrationReport
 from app.jobs.cascade_schemas import CascadeReport, WhyNoCascade
+from app.jobs.cost import CostReport
+from app.jobs.disagreements import DisagreementsReport
+from app.jobs.evaluation_schemas import EvaluationRead, ShareRead, StudentEvaluation
 from app.jobs.pilot import ForecastScore
 from app.jobs.schemas import EXAMPLE_JOB, EXAMPLE_MODEL, TeacherCounts, Told
 from core.lifecycle import StopReason
-
-Json = dict[str, Any]
-INTERVAL = {"value": 0.87, "low": 0.85, "high": 0.89}
-EVALUATION = {"rows": 1000, "unanswered": 0, "accuracy": INTERVAL, "macro_f1": INTERVAL}
+from llkd.specs import SingleSelection, SingleStudent
 
 
 class Agreement(Told):
@@ -117,17 +117,14 @@ class TeacherReport(Told):
         description="Null for jobs that were labelled before there was a correction."
     )
     buying: BuyingReport | None = Field(description="Null where every text was asked about.")
-    evaluation: Json | None = Field(
-        description="Against gold: accuracy and macro_f1 with 95 % intervals, per_class, "
-        "confusion, calibration; null without gold labels.",
-        examples=[EVALUATION],
+    evaluation: EvaluationRead | None = Field(
+        description="Against gold, on the texts that it was asked about; null without any."
     )
 
 
 class StudentReport(Told):
-    evaluation: Json | None = Field(
-        description="As the teacher's, with agreement_with_teacher on the same texts.",
-        examples=[EVALUATION | {"agreement_with_teacher": 0.91}],
+    evaluation: StudentEvaluation | None = Field(
+        description="Against the same gold; null without any."
     )
     held_out_agreement: Agreement | None = Field(
         description="With the teacher, on confident pseudo-labels kept from training. They "
@@ -140,6 +137,20 @@ class Look(Told):
 
     step: int = Field(description="Optimizer steps taken.", examples=[60])
     held_out_score: float = Field(description="Macro-F1.", examples=[0.91])
+
+
+class DataPoint(Told):
+    """How good the student was, and what it had learned from by then."""
+
+    step: int = Field(description="Optimizer steps taken.", examples=[60])
+    gradient_samples: int = Field(
+        description="Texts of those steps, repeats included.", examples=[1920]
+    )
+    unique_samples: int = Field(
+        description="Different texts among them: the teacher's answers that were used.",
+        examples=[1105],
+    )
+    held_out_score: float = Field(description="Macro-F1 on the held-out slice.", examples=[0.91])
 
 
 class TrainingReport(Told):
@@ -188,8 +199,8 @@ class ServingReport(Told):
 class CandidateReport(Told):
     """One student of those that were trained on the same answers."""
 
-    student: Json = Field(description="As asked.", examples=[{"kind": "static"}])
-    selection: Json = Field(
+    student: SingleStudent = Field(description="As asked.", examples=[{"kind": "static"}])
+    selection: SingleSelection = Field(
         description="As asked; `all` in place of `llkd` where no confidence tells anything.",
         examples=[{"kind": "llkd"}],
     )
@@ -207,10 +218,8 @@ class CandidateReport(Told):
         "slice; null without one.",
         examples=[0.93],
     )
-    macro_f1: Json | None = Field(
-        description="Against gold, with its 95 % interval; it had no say in the choice. Null "
-        "without gold labels.",
-        examples=[INTERVAL],
+    macro_f1: ShareRead | None = Field(
+        description="Against gold; it had no say in the choice. Null without gold labels."
     )
     serving: ServingReport | None = Field(
         description="Null where all candidates are served alike, and nothing was measured."
@@ -222,14 +231,45 @@ class CandidateReport(Told):
     seconds: float = Field(description="Of the attempt that finished it.", examples=[61.4])
 
 
+class ParityReport(Told):
+    """How far the served model's answers lie from the trained one's."""
+
+    rows: int = Field(description="Texts compared.", examples=[64])
+    max_difference: float = Field(
+        description="Largest gap of two probabilities.", examples=[0.000002]
+    )
+    argmax_agreement: float = Field(
+        description="The share of texts with the same label.", examples=[1.0]
+    )
+
+
+class CertifiedReport(Told):
+    """What certified the model, without the curve that `cascade` has."""
+
+    rows: int = Field(description="As in `cascade`.", examples=[1000])
+    source: Literal["certification", "evaluation"] = Field(
+        description="As in `cascade`.", examples=["certification"]
+    )
+    temperature: float = Field(description="As in `cascade`.", examples=[1.31])
+    ece_before: float = Field(description="As in `cascade`.", examples=[0.082])
+    ece_after: float = Field(description="As in `cascade`.", examples=[0.021])
+
+
+class ExportDetails(Told):
+    parity: ParityReport = Field(description="Measured in a process of its own, without torch.")
+    files: dict[str, int] = Field(
+        description="Bytes by name of file.", examples=[{"model.onnx": 90_771_837}]
+    )
+    certification: CertifiedReport | None = Field(
+        description="Null where nothing certifies it, and for models of releases that knew none."
+    )
+
+
 class ExportReport(Told):
     model_id: str = Field(examples=[EXAMPLE_MODEL])
     version: int = Field(examples=[3])
     size_bytes: int = Field(examples=[91_000_000])
-    details: Json = Field(
-        description="Parity of the served with the trained model, file sizes, what certified it.",
-        examples=[{"parity": {"max_difference": 0.000002}}],
-    )
+    details: ExportDetails = Field(description="How it was made.")
 
 
 class ReportRead(Told):
@@ -263,6 +303,17 @@ class ReportRead(Told):
         examples=[None],
     )
     export: ExportReport | None = Field(description="Null until the model is registered.")
+    data_efficiency: list[DataPoint] | None = Field(
+        description="The student's held-out score by what it had learned from, at every look, in "
+        "order; empty where nobody looked. Its own training only: another selection's curve is in "
+        "that one's report, and both in `GET /jobs/compare`. Null for jobs that were trained "
+        "before it was kept."
+    )
+    disagreements: DisagreementsReport | None = Field(
+        description="Null where nothing was compared, and for jobs that were measured before it "
+        "was kept."
+    )
+    cost: CostReport = Field(description="A million texts by each of the two.")
     forecast: ForecastScore | None = Field(
         description="The forecast that a pilot made for this job; null without one, or without "
         "gold labels."

@@ -7,9 +7,10 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response, StreamingResponse
 
 from app.dependencies import ArtifactsDep, DatabaseDep, ReadSession, TenantDep
-from app.jobs import audit, labels, report
+from app.jobs import audit, disagreements, labels, report
 from app.jobs.audit import AuditRead
 from app.jobs.comparison import Comparison, compare_jobs
+from app.jobs.disagreements import DisagreementRead
 from app.jobs.label_schemas import MEDIA_TYPES, ExportFormat, LabelRead
 from app.jobs.paths import JobIdPath
 from app.jobs.report_schemas import ReportRead
@@ -85,6 +86,28 @@ def compare(
 def read_report(job_id: JobIdPath, session: ReadSession, tenant: TenantDep) -> ReportRead:
     """How good teacher and student are, and what it took."""
     return report.read_report(session, tenant, job_id)
+
+
+@router.get("/{job_id}/disagreements", response_model=Page[DisagreementRead])
+def read_disagreements(
+    job_id: JobIdPath,
+    tenant: TenantDep,
+    database: DatabaseDep,
+    artifacts: ArtifactsDep,
+    *,
+    limit: LimitParam = 50,
+    after: Annotated[
+        str | None, Query(max_length=80, description="`last_id` of the page before.")
+    ] = None,
+) -> dict[str, object]:
+    """Texts that teacher and student label differently, the surest first.
+
+    As sure as the less sure of the two. Which texts were compared, and how many there are, is in
+    the report.
+    """
+    with database.read() as session:
+        files = disagreements.find_files(session, artifacts, tenant, job_id)
+    return disagreements.read_disagreements(files, after=after, limit=limit)
 
 
 @router.get("/{job_id}/audit", response_model=AuditRead)

@@ -119,10 +119,17 @@ def find_rows(session: Session, artifacts: ArtifactStore, job: JobRow) -> Path:
     Raises:
         Gone: its dataset was deleted, and the texts with it.
     """
-    dataset = DatasetRepository(session).get(job.tenant_id, job.dataset_id)
-    if dataset is None or dataset.deleted_at is not None:
-        raise Gone("dataset", job.dataset_id)
-    return artifacts.path(dataset.rows_artifact)
+    return _rows_of(session, artifacts, job.tenant_id, job.dataset_id)
+
+
+def find_evaluation_rows(session: Session, artifacts: ArtifactStore, job: JobRow) -> Path:
+    """The file of the texts that a job is measured on: of its own dataset where it names no other.
+
+    Raises:
+        Gone: that dataset was deleted, and the texts with it.
+    """
+    dataset_id = job.evaluation_dataset_id or job.dataset_id
+    return _rows_of(session, artifacts, job.tenant_id, dataset_id)
 
 
 def read_job(session: Session, row: JobRow) -> JobRead:
@@ -217,6 +224,15 @@ def request_digest(body: JobCreate, *, from_job: JobId | None = None) -> str:
 
 def model_source(settings: Settings) -> ModelSource:
     return ModelSource(models_dir=settings.models_dir, allowed=settings.allowed_models)
+
+
+def _rows_of(
+    session: Session, artifacts: ArtifactStore, tenant: TenantId, dataset_id: DatasetId
+) -> Path:
+    dataset = DatasetRepository(session).get(tenant, dataset_id)
+    if dataset is None or dataset.deleted_at is not None:
+        raise Gone("dataset", dataset_id)
+    return artifacts.path(dataset.rows_artifact)
 
 
 def _begun(session: Session, row: JobRow, done: Mapping[Stage, JobStageRow]) -> JobEventRow | None:

@@ -48,6 +48,15 @@ class TestWriteCheckpoint:
         assert other.weights_sha256() == student.weights_sha256()
         assert state.to_json() == TrainingState.start(10).to_json()
 
+    def test_what_was_learned_by_each_look_is_read_back_also_where_it_was_not_kept(self) -> None:
+        state = TrainingState.start(10)
+        state.looks, state.efforts = [(4, 0.5), (8, 0.75)], [(32, 9), (64, 10)]
+        content = json.loads(json.dumps(state.to_json()))
+        assert TrainingState.from_json(content, state.dynamics).to_json() == state.to_json()
+        # As an earlier release wrote it.
+        del content["efforts"]
+        assert TrainingState.from_json(content, state.dynamics).efforts == []
+
     def test_the_pointer_names_the_step(self, student: NetworkStudent, tmp_path: Path) -> None:
         state = TrainingState.start(10)
         state.counters.steps = 12

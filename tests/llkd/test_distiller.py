@@ -299,6 +299,18 @@ class TestStopping:
         assert looked == [1, 6, 8]
         assert (reports[-1].stopped, reports[-1].state.best_step) == ("finished", 8)
 
+    def test_every_look_knows_what_was_learned_from_by_then(self) -> None:
+        pool, held_out = self.held_out()
+        student = ScriptedStudent(scores=[0.5, 0.7, 0.9, 0.9]).knowing(held_out)
+        plan = replace(make_plan(epochs=2), check_every=5)
+        reports = run(student, pool, selector_of(AllSelection()), plan=plan, held_out=held_out)
+        at = {each.step: each for each in reports}
+        assert reports[-1].state.efforts == [
+            (at[step].counters["gradient_samples"], at[step].unique_used)
+            for step, _ in reports[-1].state.looks
+        ]
+        assert reports[-1].state.efforts[-1] == (128, 64)
+
     def test_nobody_looks_before_the_first_check(self) -> None:
         pool, held_out = self.held_out()
         student = ScriptedStudent(scores=[0.5] * 20).knowing(held_out)

@@ -9,9 +9,16 @@ from core.lifecycle import EventType, Stage
 from llkd.evaluation import EvaluationReport, evaluate
 from llkd.held_out import find_held_out
 from llkd.students.base import Student
-from llkd.types import FloatArray, Pool
+from llkd.types import FloatArray
 from worker.audit import audit_labels
 from worker.job import Job
+from worker.measured import (
+    ShownRows,
+    certification_rows,
+    gold_rows,
+    held_out_rows,
+    keep_measured,
+)
 from worker.pool import GoldRows, load_gold, load_pool
 from worker.protocol import Json
 from worker.trained import load_trained, unpacked
@@ -24,17 +31,27 @@ def evaluate_student(job: Job, outputs: Mapping[Stage, Json]) -> Json:
 
     Held-out texts were not trained on, but they decided when training stopped, and their
     labels are the teacher's surest: agreement on them is a hopeful figure, and only gold
-    says how often anyone is right.
+    says how often anyone is right. Both answers are kept of the rows with gold; without any, of
+    those that certify, or else of the held-out slice.
     """
     gold = load_gold(job, outputs)
     held_out = _held_out(job, outputs)
+    certifying = None if len(gold) else certification_rows(job, outputs)
     candidates = outputs[Stage.TRAIN].get("candidates") or []
     units = len(gold) * max(1, len(candidates))
-    job.progress.expect(units + (0 if held_out is None else len(held_out)))
+    job.progress.expect(units + len(held_out) + len(certifying or ()))
     student = _load(job, outputs[Stage.TRAIN]["student"])
-    measured = _against_gold(job, student, gold)
+    answers = _predict(job, student, gold.texts, done=0)
+    measured = _against_gold(job, gold, answers)
     measured_all = _all_against_gold(job, candidates, gold, chosen=measured.get("student"))
-    agreement = _against_teacher(job, student, held_out, done=units)
+    held_answers = _predict(job, student, held_out.texts, done=units)
+    agreement = _against_teacher(held_out, held_answers)
+    shown, shown_answers = held_out, held_answers
+    if len(gold):
+        shown, shown_answers = gold_rows(gold), answers
+    elif certifying:
+        done = units + len(held_out)
+        shown, shown_answers = certifying, _predict(job, student, certifying.texts, done=done)
     report = {
         "gold_rows": len(gold),
         "gold_source": _gold_source(job) if len(gold) else None,
@@ -52,7 +69,12 @@ def evaluate_student(job: Job, outputs: Mapping[Stage, Json]) -> Json:
     }
     metrics = _metrics(measured, agreement)
     job.book.tell(EventType.EVALUATION_METRICS, **metrics)
-    return {"report": report, "metrics": metrics, "audit": audit_labels(job, outputs)}
+    return {
+        "report": report,
+        "metrics": metrics,
+        "audit": audit_labels(job, outputs),
+        **keep_measured(job.artifacts, shown, shown_answers),
+    }
 
 
 def _load(job: Job, tree: str) -> Student:
@@ -83,17 +105,17 @@ def _all_against_gold(
     return found
 
 
-def _held_out(job: Job, outputs: Mapping[Stage, Json]) -> Pool | None:
+def _held_out(job: Job, outputs: Mapping[Stage, Json]) -> ShownRows:
     """The texts that told when to stop, with the teacher's labels."""
-    pool = load_pool(job, outputs)
-    held = find_held_out(pool, seed=job.spec.training.seed)
-    return pool.take(held) if len(held) else None
+    held = find_held_out(load_pool(job, outputs), seed=job.spec.training.seed)
+    return held_out_rows(job, outputs, held)
 
 
-def _against_gold(job: Job, student: Student, gold: GoldRows) -> dict[str, EvaluationReport]:
+def _against_gold(
+    job: Job, gold: GoldRows, probabilities: FloatArray
+) -> dict[str, EvaluationReport]:
     if not len(gold):
         return {}
-    probabilities = _predict(job, student, gold.texts, done=0)
     measured = {"student": _evaluate(job, gold, probabilities)}
     if gold.asked.any():
         measured["teacher"] = evaluate(
@@ -118,19 +140,17 @@ def _evaluate(job: Job, gold: GoldRows, probabilities: FloatArray) -> Evaluation
     )
 
 
-def _against_teacher(
-    job: Job, student: Student, held_out: Pool | None, *, done: int
-) -> Json | None:
+def _against_teacher(held_out: ShownRows, probabilities: FloatArray) -> Json | None:
     """How often the student says what the teacher said, on the slice kept from training."""
-    if held_out is None:
+    if not len(held_out):
         return None
-    predicted = _predict(job, student, held_out.texts, done=done).argmax(axis=1)
-    return {"value": float((predicted == held_out.labels).mean()), "rows": len(held_out)}
+    agreed = probabilities.argmax(axis=1) == held_out.teacher
+    return {"value": float(agreed.mean()), "rows": len(held_out)}
 
 
 def _predict(job: Job, student: Student, texts: Sequence[str], *, done: int) -> FloatArray:
     """Probabilities [N, K], with progress told as they come."""
-    parts = []
+    parts = [np.zeros((0, len(job.spec.labels)))]
     for start in range(0, len(texts), TEXTS_AT_ONCE):
         some = texts[start : start + TEXTS_AT_ONCE]
         parts.append(student.predict(some).probabilities)

@@ -184,6 +184,7 @@ def _store(job: Job, student: Student, last: TrainingReport, *, pool: Pool) -> J
         "counters": {**last.counters, "unique_samples": last.unique_used},
         "held_out_score": last.best_score,
         "looks": last.state.looks,
+        "efforts": last.state.efforts,
         "averaged": last.state.best_is_average,
         "ended": last.stopped,
         "stop_reason": (StopReason.COMPLETED if completed else StopReason.EARLY_STOPPING).value,

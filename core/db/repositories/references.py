@@ -15,7 +15,7 @@ from core.lifecycle import Stage
 _FILES = {
     Stage.LABEL: ("labels", "evaluation_labels", "estimated_confidence"),
     Stage.TRAIN: ("dynamics",),
-    Stage.EVALUATE: ("audit",),
+    Stage.EVALUATE: ("audit", "measured"),
     Stage.PREDICT: ("predictions",),
 }
 # The key of a prediction job's checkpoint that names the tree of its finished parts.

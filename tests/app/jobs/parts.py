@@ -215,7 +215,26 @@ TRAIN_OUTPUT: Json = {
 def evaluate_output(*, with_gold: bool) -> Json:
     """What the evaluate stage leaves."""
     interval = {"value": 0.8, "low": 0.7, "high": 0.9}
+    bins = [
+        {"lower": n / 15, "upper": (n + 1) / 15, "count": 0, "confidence": None, "accuracy": None}
+        for n in range(14)
+    ]
+    bins.append({"lower": 14 / 15, "upper": 1.0, "count": 10, "confidence": 0.95, "accuracy": 0.8})
+    label: Json = {"precision": 0.8, "recall": 0.8, "f1": 0.8}
+    label |= {"support": 5, "predicted": 5, "unanswered": 0}
     scores: Json = {"rows": 10, "unanswered": 0, "accuracy": interval, "macro_f1": interval}
+    scores |= {
+        "per_class": [{"label": name, **label} for name in LABELS],
+        "confusion": [[4, 1], [1, 4]],
+        "calibration": {
+            "rows": 10,
+            "mean_confidence": 0.95,
+            "ece": 0.15,
+            "bins": bins,
+            "auroc": None,
+            "distinct": 10,
+        },
+    }
     teacher = scores | {"teacher_agreement": None}
     student = scores | {"teacher_agreement": {"value": 0.9, "rows": 10}}
     counts = {"asked": 40, "cached": 3, "answered": 39, "refused": 0}

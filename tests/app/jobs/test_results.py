@@ -18,6 +18,7 @@ from core.db.session import Database
 from core.ids import JobId
 from core.label_files import UNASKED, LabelEntry, Role
 from core.lifecycle import JobState, Purpose, Stage
+from llkd.specs import EncoderSpec, StaticSpec
 from tests.app.jobs.parts import (
     TRAIN_OUTPUT,
     Json,
@@ -32,6 +33,10 @@ from tests.app.jobs.parts import (
 )
 from tests.factories import TENANT
 
+EXPORT: Json = {
+    "parity": {"rows": 64, "max_difference": 1e-6, "argmax_agreement": 1.0},
+    "files": {"model.onnx": 10},
+}
 FORMULA = '=HYPERLINK("http://x","y")'
 TEXTS = [FORMULA, 'a,"b"\nc', "plain é"] + [f"text {place}" for place in range(4200)]
 ENTRIES = [
@@ -172,7 +177,7 @@ class TestReport:
                     labels=["billing", "tech"],
                     base_model="minilm",
                     metrics={},
-                    export={"parity": {"max_difference": 1e-6}},
+                    export=EXPORT,
                     size_bytes=10,
                 ),
             )
@@ -208,6 +213,41 @@ class TestReport:
             "unique_fraction": 0.5,
         }
         assert report["export"]["model_id"] == model.id
+        assert report["export"]["details"] == EXPORT | {"certification": None}
+
+    def test_teacher_and_student_are_told_by_label_with_confusion_and_reliability(
+        self, client: TestClient, database: Database, artifacts: ArtifactStore
+    ) -> None:
+        job_id = _evaluated(database, artifacts, with_gold=True)
+        report = client.get(f"/jobs/{job_id}/report").json()
+        for who in ("teacher", "student"):
+            told = report[who]["evaluation"]
+            assert [each["label"] for each in told["per_class"]] == ["billing", "tech"]
+            assert told["confusion"] == [[4, 1], [1, 4]]
+            assert len(told["calibration"]["bins"]) == 15
+            assert told["calibration"]["bins"][-1]["accuracy"] == 0.8
+        assert "agreement_with_teacher" not in report["teacher"]["evaluation"]
+
+    def test_scores_stand_beside_what_the_student_had_learned_from(
+        self, client: TestClient, database: Database, artifacts: ArtifactStore
+    ) -> None:
+        """Of a training that an earlier release began, the looks that were kept."""
+        train = TRAIN_OUTPUT | {"looks": [[2, 0.5], [4, 0.75], [6, 0.8]]}
+        point = {"step": 6, "gradient_samples": 48, "unique_samples": 30, "held_out_score": 0.8}
+        kept = _report_of(client, database, artifacts, train=train | {"efforts": [[48, 30]]})
+        assert kept["data_efficiency"] == [point]
+        whole = train | {"efforts": [[16, 15], [32, 25], [48, 30]]}
+        told = _report_of(client, database, artifacts, train=whole)["data_efficiency"]
+        assert [each["gradient_samples"] for each in told] == [16, 32, 48]
+        assert told[-1] == point
+        assert len(told) == 3
+
+    def test_jobs_of_earlier_releases_are_told_without_what_they_did_not_keep(
+        self, client: TestClient, database: Database, artifacts: ArtifactStore
+    ) -> None:
+        report = _report_of(client, database, artifacts, train=TRAIN_OUTPUT)
+        assert (report["data_efficiency"], report["disagreements"]) == (None, None)
+        assert report["cost"]["student"]["core_seconds"] is None
 
     def test_students_stand_side_by_side(
         self, client: TestClient, database: Database, artifacts: ArtifactStore
@@ -219,11 +259,14 @@ class TestReport:
             common
             | {
                 "student": digit * 64,
-                "candidate": {"student": {"kind": kind}, "selection": {"kind": "llkd"}},
-                "chosen": kind == "static",
+                "candidate": {
+                    "student": student.model_dump(mode="json"),
+                    "selection": {"kind": "llkd", "labeling": "eager", "momentum": None},
+                },
+                "chosen": student.kind == "static",
                 "serving": serving,
             }
-            for digit, kind in (("1", "static"), ("2", "encoder"))
+            for digit, student in (("1", StaticSpec()), ("2", EncoderSpec()))
         ]
         job_id = add_job(database)
         evaluated = evaluate_output(with_gold=True)
@@ -236,7 +279,8 @@ class TestReport:
         }
         finish_stages(database, job_id, outputs)
         told = client.get(f"/jobs/{job_id}/report").json()["candidates"]
-        assert [each["student"] for each in told] == [{"kind": "static"}, {"kind": "encoder"}]
+        assert [each["student"]["kind"] for each in told] == ["static", "encoder"]
+        assert told[0]["student"] == StaticSpec().model_dump(mode="json")
         assert [each["macro_f1"] for each in told] == [interval, None]
         assert told[0]["serving"] == serving
         assert (told[0]["chosen"], told[1]["chosen"]) == (True, False)
@@ -318,7 +362,7 @@ class TestReport:
 
 class TestWhatNeverComes:
     @pytest.mark.parametrize("purpose", [Purpose.PREDICT, Purpose.REPORT_CARD])
-    @pytest.mark.parametrize("result", ["labels", "report", "audit"])
+    @pytest.mark.parametrize("result", ["labels", "report", "audit", "disagreements"])
     def test_a_job_of_another_kind_is_not_to_be_polled(
         self, client: TestClient, database: Database, purpose: Purpose, result: str
     ) -> None:
@@ -330,7 +374,7 @@ class TestWhatNeverComes:
         assert told.endswith(f"{result}.")
 
     @pytest.mark.parametrize("state", [JobState.CANCELLED, JobState.FAILED])
-    @pytest.mark.parametrize("result", ["labels", "report", "audit"])
+    @pytest.mark.parametrize("result", ["labels", "report", "audit", "disagreements"])
     def test_nor_is_one_that_ended_before(
         self, client: TestClient, database: Database, state: JobState, result: str
     ) -> None:
@@ -352,6 +396,21 @@ def _evaluated(
     }
     finish_stages(database, job_id, outputs)
     return job_id
+
+
+def _report_of(
+    client: TestClient, database: Database, artifacts: ArtifactStore, *, train: Json
+) -> Json:
+    """The report of a job whose train stage left this."""
+    job_id = add_job(database)
+    outputs = {
+        Stage.LABEL: label_output(artifacts, []),
+        Stage.TRAIN: train,
+        Stage.EVALUATE: evaluate_output(with_gold=False),
+    }
+    finish_stages(database, job_id, outputs)
+    report: Json = client.get(f"/jobs/{job_id}/report").json()
+    return report
 
 
 def _exported(
