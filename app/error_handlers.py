@@ -1,6 +1,6 @@
 """One place that turns every error into a problem document."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import structlog
@@ -52,12 +52,14 @@ class MalformedRequest(ServiceError):
 # a thread, and a refusal under overload has to be cheap.
 def install(app: FastAPI) -> None:
     """Register the handlers; nothing else in the app builds an error response."""
-    app.add_exception_handler(ServiceError, _service_error)
-    app.add_exception_handler(RequestValidationError, _validation_error)
-    app.add_exception_handler(HTTPException, _http_error)
-    for kind in (OperationalError, InterfaceError, PoolTimeout, DBAPIError):
-        app.add_exception_handler(kind, _database_error)
-    app.add_exception_handler(Exception, _unexpected)
+    for kind, handler in _HANDLERS.items():
+        app.add_exception_handler(kind, handler)
+
+
+async def answer_error(request: Request, error: Exception) -> Response:
+    """What FastAPI would answer, for those who stand in front of it."""
+    handler = next(_HANDLERS[kind] for kind in type(error).__mro__ if kind in _HANDLERS)
+    return await handler(request, error)
 
 
 def respond(request: Request, error: ServiceError, *, code: str | None = None) -> Response:
@@ -179,4 +181,15 @@ def _escaped(part: str | int) -> str:
     return str(part)[:200].replace("~", "~0").replace("/", "~1")
 
 
-__all__ = ["install", "respond"]
+_HANDLERS: dict[type[Exception], Callable[[Request, Exception], Awaitable[Response]]] = {
+    ServiceError: _service_error,
+    RequestValidationError: _validation_error,
+    HTTPException: _http_error,
+    OperationalError: _database_error,
+    InterfaceError: _database_error,
+    PoolTimeout: _database_error,
+    DBAPIError: _database_error,
+    Exception: _unexpected,
+}
+
+__all__ = ["answer_error", "install", "respond"]

@@ -27,6 +27,8 @@ from app.predict.deferral.deferral import Deferral
 from app.predict.deferral.endpoints import router as deferrals
 from app.predict.endpoints import router as predict
 from app.predict.preloading import Preloading
+from app.predict.quick_door import QuickDoor
+from app.predict.quick_route import QuickRoute
 from app.predict.serving import Serving
 from app.teachers.endpoints import router as teachers
 from app.teachers.probe import ProbePlaces
@@ -56,7 +58,13 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.settings = settings
     app.state.keyring = Keyring(settings)
     error_handlers.install(app)
-    # Starlette runs the middleware added last first: the request's id is known to the limits.
+    # Starlette runs the middleware added last first: the request's id is known to the limits, and
+    # both stand before the quick door.
+    app.add_middleware(
+        QuickDoor,
+        routes=[route for route in predict.routes if isinstance(route, QuickRoute)],
+        answer_error=error_handlers.answer_error,
+    )
     app.add_middleware(
         RequestLimits,
         body_limit=partial(_body_limit, settings),

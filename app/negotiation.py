@@ -54,7 +54,9 @@ def negotiate(request: Request, offered: tuple[str, ...]) -> str:
 
 async def require_acceptable(request: Request) -> None:
     """Refuse, at every address, a client that takes nothing this service ever answers with."""
-    negotiate(request, SERVED)
+    # What nearly every client sends is worth no reading.
+    if request.headers.get("accept", "*/*") not in ("*/*", JSON):
+        negotiate(request, SERVED)
 
 
 def _parse(part: str) -> tuple[str, float] | None:
