@@ -108,7 +108,7 @@ def open_page(
     base_url: str,
     *,
     complaints: Complaints,
-    dark: bool = False,
+    theme: Literal["light", "dark"] = "light",
     width: int = 1280,
 ) -> Iterator[Page]:
     context = browser.new_context(
