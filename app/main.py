@@ -53,6 +53,9 @@ def create_app(settings: Settings) -> FastAPI:
         version=VERSION,
         lifespan=_lifespan,
         redirect_slashes=False,
+        # FastAPI's own pages load their scripts from elsewhere; the dashboard has a reference.
+        docs_url=None,
+        redoc_url=None,
         responses=problems.RESPONSES,
     )
     app.state.settings = settings

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from app.dashboard.files import StaticFiles
 from app.etags import is_held
@@ -42,6 +42,12 @@ _files = StaticFiles()
 def read_dashboard(request: Request) -> Response:
     """The one page; what it shows depends on the part of its address after `#`."""
     return _answer(request, "index.html")
+
+
+@router.get("/docs")
+def read_docs() -> Response:
+    """Where people look for the reference of an API."""
+    return RedirectResponse("/#/api")
 
 
 @router.api_route("/static/{name:path}", methods=["GET", "HEAD"])

@@ -28,7 +28,7 @@ OURS, THEIRS = "ours-key-that-is-long-enough", "theirs-key-that-is-long-too"
 PARAMETER = re.compile(r"\{(\w+)\}")
 # What a load balancer, a monitor or a reader of the contract asks for without a key.
 OPEN = {"/healthz", "/readyz", "/version", "/metrics", "/problems/{code}", "/openapi.json"}
-OPEN |= {"/docs", "/docs/oauth2-redirect", "/redoc", "/", "/static/{name:path}"}
+OPEN |= {"/docs", "/", "/static/{name:path}"}
 MIB = 1024 * 1024
 
 

@@ -15,6 +15,7 @@ const ROUTES = [
   ["models", "models", "models", "Models"],
   ["models/:name", "model", "models", "Model"],
   ["teachers", "teachers", "teachers", "Teachers"],
+  ["api", "api", "api", "API reference"],
 ];
 
 let leaving = new AbortController();
