@@ -2,6 +2,7 @@
 
 import asyncio
 import multiprocessing
+import os
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,6 +11,8 @@ from multiprocessing.connection import Connection as Pipe
 
 from benchmarks.light_http import Connection
 
+# Numbers of processor cores, as Linux counts them.
+Cores = frozenset[int]
 # What a server may hold open by default on most systems, with room for its own files.
 MOST_CONNECTIONS = 800
 
@@ -96,12 +99,14 @@ class LoadGenerator:
 
 
 @contextmanager
-def load_generator() -> Iterator[LoadGenerator]:
-    """Start the process; it ends with the block."""
+def load_generator(cores: Cores | None = None) -> Iterator[LoadGenerator]:
+    """Start the process, on these cores alone if some are given; it ends with the block."""
     start = multiprocessing.get_context("spawn")
     here, there = start.Pipe()
     process = start.Process(target=_serve, args=(there,), daemon=True)
     process.start()
+    if cores:
+        os.sched_setaffinity(process.pid or 0, cores)
     there.close()
     try:
         yield LoadGenerator(here)

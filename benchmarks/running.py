@@ -14,6 +14,7 @@ import httpx
 
 from benchmarks.contenders import Contender
 from benchmarks.light_http import post
+from benchmarks.load_generator import Cores
 from benchmarks.process_tree import tree_of
 from demo.service import HOST, ServiceFailed
 
@@ -46,8 +47,8 @@ class Running:
 
 
 @contextmanager
-def running(contender: Contender, folder: Path) -> Iterator[Running]:
-    """Start it with its log in this folder.
+def running(contender: Contender, folder: Path, *, cores: Cores | None = None) -> Iterator[Running]:
+    """Start it with its log in this folder, on these cores alone if some are given.
 
     Raises:
         ServiceFailed: it ended, or did not answer in time; with its last log lines.
@@ -66,6 +67,9 @@ def running(contender: Contender, folder: Path) -> Iterator[Running]:
             # Ctrl-C reaches us alone; we stop the servers in order.
             start_new_session=True,
         )
+    if cores:
+        # Before it has started a thread, or counted its cores.
+        os.sched_setaffinity(process.pid, cores)
     try:
         _wait_until_ready(contender, process, port, log)
         yield Running(contender, port, process.pid)

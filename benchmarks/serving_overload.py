@@ -5,6 +5,7 @@ flight; then requests come at three times that rate, whatever became of those be
 """
 
 import argparse
+import os
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from benchmarks.contenders import ours
 from benchmarks.judged_run import run_judged
 from benchmarks.load_generator import (
     ClosedLoop,
+    Cores,
     LoadGenerator,
     LoadResult,
     OpenLoop,
@@ -52,6 +54,7 @@ class Overload:
         late_p99_ms: how late the generator itself sent.
         memory: resident bytes, sampled twice a second.
         memory_peak: the most there ever were.
+        apart: whether the generator had a core of its own.
     """
 
     peak: float
@@ -64,6 +67,7 @@ class Overload:
     late_p99_ms: float | None
     memory: list[int]
     memory_peak: int
+    apart: bool = False
 
 
 def main() -> int:
@@ -75,9 +79,11 @@ def _measure(options: argparse.Namespace, scratch: Path, console: Console) -> Ov
     texts = read_texts(options)
     data_dir = options.data_dir or scratch / "var"
     model = ensure_model(data_dir, texts, brought=options.model_dir, console=console)
+    server_cores, generator_cores = _parted(apart=options.apart)
+    contender = ours(data_dir, model, settings=options.setting)
     with (
-        running(ours(data_dir, model, settings=options.setting), scratch) as server,
-        load_generator() as generator,
+        running(contender, scratch, cores=server_cores) as server,
+        load_generator(generator_cores) as generator,
     ):
         requests = prepared(server, texts.asked, ALONE)
         _closed(server, generator, requests, options.warm_seconds)
@@ -92,7 +98,16 @@ def _measure(options: argparse.Namespace, scratch: Path, console: Console) -> Ov
             offered=offered,
             memory=memory.samples,
             memory_peak=memory.peak,
+            apart=options.apart,
         )
+
+
+def _parted(*, apart: bool) -> tuple[Cores | None, Cores | None]:
+    """The server's cores and the generator's: all for both, or one for the generator alone."""
+    if not apart:
+        return None, None
+    last, *others = sorted(os.sched_getaffinity(0), reverse=True)
+    return Cores(others), Cores([last])
 
 
 def _closed(
@@ -113,6 +128,7 @@ def summed_up(
     offered: float,
     memory: list[int],
     memory_peak: int,
+    apart: bool,
 ) -> Overload:
     """The figures of a load that was offered for so many seconds."""
     in_time = sum(shot.status == OK and shot.done_s <= seconds for shot in load.shots)
@@ -129,6 +145,7 @@ def summed_up(
         _ms([shot.late_s for shot in load.shots], 0.99),
         memory,
         memory_peak,
+        apart,
     )
 
 
@@ -182,6 +199,11 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=60.0, help="of overload")
     parser.add_argument("--peak-seconds", type=float, default=15.0, help="to find the peak")
     parser.add_argument("--warm-seconds", type=float, default=5.0)
+    parser.add_argument(
+        "--apart",
+        action="store_true",
+        help="the generator has a core of its own, and the server the others",
+    )
     add_model_options(parser)
     options = parser.parse_args()
     options.setting = dict(options.setting or ())

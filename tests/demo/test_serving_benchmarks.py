@@ -69,6 +69,7 @@ class TestOverload:
             offered=300.0,
             memory=memory,
             memory_peak=max(memory),
+            apart=False,
         )
         return [verdict.met for verdict in judge(found)]
 
