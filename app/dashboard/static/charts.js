@@ -125,3 +125,11 @@ globalThis.addEventListener("themechange", () => {
     else globalThis.Plotly?.react(element, ...made(wanted), CONFIG);
   }
 });
+
+/** A chart as the text of an SVG, for a file; nothing is drawn in the page. */
+export async function still(traces, layout, { width, height }) {
+  const library = await plotly();
+  const [data, told] = made({ traces, layout });
+  const picture = { data, layout: { ...told, width, height } };
+  return library.toImage(picture, { format: "svg", imageDataOnly: true, width, height });
+}

@@ -1,0 +1,96 @@
+// The top of a job's page: what it is, how it stands, and what can be done about it.
+
+import { post } from "../api.js";
+import { announce, fill, h } from "../dom.js";
+import { badge, confirmDialog, during } from "../parts.js";
+import { go, link } from "../router.js";
+import { hasEnded } from "./follow.js";
+
+const PURPOSES = {
+  distill: "Job",
+  pilot: "Pilot",
+  report_card: "Teacher's report card",
+  predict: "Predictions",
+};
+
+/** {element, update}: update(job) changes what has changed and leaves the focus where it is. */
+export function heading({ onChange }) {
+  const title = h("h1");
+  const state = h("span");
+  const kind = h("span");
+  const actions = h("div.actions");
+  const trouble = h("div");
+  const element = h(
+    "header.stack",
+    h(
+      "div.head",
+      h(
+        "div",
+        h("p.crumbs", h("a", { href: link("jobs") }, "Jobs"), " › ", kind),
+        h("div.row", title, state),
+      ),
+      actions,
+    ),
+    trouble,
+  );
+  let shown = null;
+  const update = (job) => {
+    title.textContent = job.name;
+    kind.textContent = PURPOSES[job.purpose] ?? job.purpose;
+    document.title = `${job.name}: ${job.state} · LLKD`;
+    const now = `${job.state} ${job.cancel_requested_at} ${job.model_id} ${"macro_f1" in job.metrics}`;
+    if (now === shown) return;
+    // The first time there is no news; later a person who does not look is told.
+    if (shown !== null) announce(`The job is ${job.state}.`);
+    shown = now;
+    fill(state, badge(job.state));
+    fill(actions, buttons(job, { trouble, onChange }));
+  };
+  return { element, update };
+}
+
+function buttons(job, { trouble, onChange }) {
+  const isMeasured = job.stages.some((each) => each.name === "evaluate" && each.state === "succeeded");
+  const canRetry = job.state === "failed" || job.state === "cancelled";
+  return [
+    isMeasured && h("a.button.primary", { href: link("jobs", job.id, "report") }, "Report"),
+    isMeasured && h("a.button", { href: link("jobs", job.id, "audit") }, "Label audit"),
+    job.model_id && job.purpose === "distill"
+      ? h("a.button", { href: link("models", job.name) }, "Model")
+      : null,
+    canRetry && retryButton(job, trouble),
+    !hasEnded(job) && cancelButton(job, { trouble, onChange }),
+  ];
+}
+
+function cancelButton(job, { trouble, onChange }) {
+  if (job.cancel_requested_at) return h("span.muted", { role: "status" }, "Stopping …");
+  const button = h("button.danger", { type: "button" }, "Cancel");
+  button.addEventListener("click", async () => {
+    const isSure = await confirmDialog(
+      `Cancel ${job.name}?`,
+      "It stops at its next heartbeat. The teacher's answers are kept: another job with the same " +
+        "labels and teacher does not pay for them again.",
+      { action: "Cancel this job" },
+    );
+    if (!isSure) return;
+    await during(button, "Cancelling", () => post(`/jobs/${job.id}/cancel`), trouble);
+    onChange();
+  });
+  return button;
+}
+
+function retryButton(job, trouble) {
+  const button = h("button.primary", { type: "button" }, "Try again");
+  button.addEventListener("click", async () => {
+    const isSure = await confirmDialog(
+      `Try ${job.name} again?`,
+      "A new job asks for the same. Answers that were bought are found again and cost nothing.",
+      { action: "Start the new job", kind: "primary" },
+    );
+    if (!isSure) return;
+    const again = await during(button, "Starting", () => post(`/jobs/${job.id}/retry`), trouble);
+    if (again) go("jobs", again.id);
+  });
+  return button;
+}

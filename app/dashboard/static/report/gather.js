@@ -1,0 +1,63 @@
+// What a report is composed of: the job's own, and those of other students of the same answers.
+
+import { all, get } from "../api.js";
+
+// More students than this make no table that anybody reads.
+const MOST_COMPARED = 6;
+const MOST_DISAGREEMENTS = 100;
+
+/** {report, job, compared, disagreements}; each of `compared` has a report of its own. */
+export async function gather(id, { signal } = {}) {
+  const [report, job] = await Promise.all([
+    get(`/jobs/${id}/report`, { signal }),
+    get(`/jobs/${id}`, { signal }),
+  ]);
+  const [compared, disagreements] = await Promise.all([
+    relatives(job, report, { signal }),
+    readDisagreements(id, report, { signal }),
+  ]);
+  return { report, job, compared, disagreements };
+}
+
+async function relatives(job, report, { signal }) {
+  const own = { name: job.name, selection: report.selection, isThis: true, report };
+  const query = { dataset_id: job.dataset_id, state: "succeeded" };
+  const jobs = await all("/jobs", { query, most: 200, signal });
+  const related = family(jobs, job).slice(0, MOST_COMPARED - 1);
+  if (!related.length) return [own];
+  const ids = [job, ...related].map((each) => each.id).join(",");
+  const told = await get("/jobs/compare", { query: { ids }, signal });
+  if (!told.same_answers) return [own];
+  const others = await Promise.all(
+    related.map(async (each) => {
+      const theirs = await get(`/jobs/${each.id}/report`, { signal });
+      return { name: each.name, selection: theirs.selection, isThis: false, report: theirs };
+    }),
+  );
+  return [own, ...others];
+}
+
+/** The other jobs that lead, by `from_job`, to the same answers. */
+function family(jobs, job) {
+  const known = new Map(jobs.map((each) => [each.id, each]));
+  const rootOf = (each) => {
+    let root = each;
+    while (root.from_job && known.has(root.from_job)) root = known.get(root.from_job);
+    return root.from_job ?? root.id;
+  };
+  const root = rootOf(job);
+  return jobs.filter(
+    (each) => each.id !== job.id && each.purpose === "distill" && rootOf(each) === root,
+  );
+}
+
+async function readDisagreements(id, report, { signal }) {
+  if (!report.disagreements) return null;
+  try {
+    const query = { limit: MOST_DISAGREEMENTS };
+    return (await get(`/jobs/${id}/disagreements`, { query, signal })).data;
+  } catch (error) {
+    if (error.status === 410) return null; // The dataset was deleted, and its texts with it.
+    throw error;
+  }
+}

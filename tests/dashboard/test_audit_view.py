@@ -1,0 +1,57 @@
+"""The label audit: corrected from the keyboard, kept, and the start of the next job."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.acceptance.deployment import Deployment
+from tests.dashboard.browser import save_screenshot
+from tests.dashboard.jobs import finish_job
+
+
+@pytest.fixture(scope="module")
+def finished(service: Deployment) -> str:
+    return finish_job(service)
+
+
+class TestAudit:
+    def test_it_has_four_lists_that_the_arrows_reach(self, page: Page, finished: str) -> None:
+        page.goto(f"/#/jobs/{finished}/audit")
+        expect(page.get_by_role("tab")).to_have_count(4)
+        page.get_by_role("tab").first.focus()
+        page.keyboard.press("ArrowRight")
+        expect(page.get_by_role("tab", name="Contradictions")).to_have_attribute(
+            "aria-selected", "true"
+        )
+
+    def test_corrections_are_kept_and_start_the_next_job(
+        self, page: Page, finished: str, service: Deployment
+    ) -> None:
+        page.goto(f"/#/jobs/{finished}/audit")
+        texts = page.locator(".judged")
+        texts.first.focus()
+        page.keyboard.press("2")
+        page.keyboard.press("j")
+        expect(texts.nth(1)).to_be_focused()
+        page.keyboard.press("1")
+        page.keyboard.press("j")
+        page.keyboard.press("3")
+        page.get_by_label("The right label").select_option("account")
+        save_screenshot(page, "audit")
+        page.reload()
+        expect(page.get_by_text("3 corrections, kept in this browser")).to_be_visible()
+        expect(texts.nth(1)).to_contain_text("Confirmed.")
+        texts.nth(1).focus()
+        page.keyboard.press("0")
+        expect(page.get_by_text("2 corrections, kept in this browser")).to_be_visible()
+        page.get_by_role("button", name="Start the next job").click()
+        expect(page.get_by_role("link", name="an earlier job")).to_be_visible()
+        next_job = page.url.rsplit("/", 1)[-1]
+        told = service.tell(next_job)
+        assert told["from_job"] == finished
+        service.wait_for_end(next_job)
+
+    def test_texts_are_texts_on_a_narrow_screen_too(self, narrow_page: Page, finished: str) -> None:
+        narrow_page.goto(f"/#/jobs/{finished}/audit")
+        expect(narrow_page.locator(".judged-text").first).to_contain_text("<script>")
+        assert narrow_page.evaluate("document.documentElement.scrollWidth") <= 320
+        save_screenshot(narrow_page, "audit-narrow")

@@ -1,0 +1,101 @@
+"""A report in the page, and as one file that needs neither the service nor a network."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.acceptance.deployment import Deployment
+from tests.dashboard.browser import Complaints, open_page, save_screenshot
+from tests.dashboard.jobs import HARM, finish_job
+
+SECTIONS = [
+    "Teacher, student, and all labels",
+    "Label by label",
+    "Which label is taken for which",
+    "How far their confidence can be believed",
+    "What it costs",
+    "What was not measured",
+]
+MAX_FILE_BYTES = 6_000_000
+
+
+@pytest.fixture(scope="module")
+def finished(service: Deployment) -> str:
+    return finish_job(service)
+
+
+@pytest.fixture
+def kept_file(page: Page, finished: str, tmp_path: Path) -> Path:
+    page.goto(f"/#/jobs/{finished}/report")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download as one file").click()
+    path = tmp_path / "report.html"
+    download.value.save_as(path)
+    return path
+
+
+class TestReport:
+    def test_it_says_in_words_who_is_right_how_often(self, page: Page, finished: str) -> None:
+        page.goto(f"/#/jobs/{finished}/report")
+        expect(page.locator(".headline")).to_contain_text("The student is right on")
+        for section in SECTIONS:
+            expect(page.get_by_role("heading", name=section)).to_be_visible()
+        expect(page.locator("table.matrix").first).to_be_visible()
+        page.locator(".chart").last.scroll_into_view_if_needed()
+        expect(page.locator(".chart .main-svg").last).to_be_visible()
+        save_screenshot(page, "report")
+
+    def test_it_fits_a_narrow_screen(self, narrow_page: Page, finished: str) -> None:
+        narrow_page.goto(f"/#/jobs/{finished}/report")
+        expect(narrow_page.get_by_role("heading", name="How it was made")).to_be_visible()
+        assert narrow_page.evaluate("document.documentElement.scrollWidth") <= 320
+        save_screenshot(narrow_page, "report-narrow")
+
+    def test_a_student_of_all_labels_is_compared_once_there_is_one(
+        self, page: Page, finished: str, service: Deployment
+    ) -> None:
+        page.goto(f"/#/jobs/{finished}/report")
+        page.get_by_role("button", name="Train one on all labels").click()
+        expect(page.locator(".timeline")).to_be_visible()
+        other = page.url.rsplit("/", 1)[-1]
+        service.wait_for_end(other)
+        page.goto(f"/#/jobs/{finished}/report")
+        expect(page.get_by_role("cell", name="All labels (tickets-all)")).to_be_visible()
+        expect(page.get_by_role("button", name="Train one on all labels")).to_have_count(0)
+
+    def test_before_there_is_one_it_says_when(
+        self, page: Page, service: Deployment, complaints: Complaints
+    ) -> None:
+        complaints.expect("409")
+        job_id = service.submit(service.upload(), budget={"max_teacher_calls": 1})
+        service.wait_for_end(job_id, state="failed")
+        page.goto(f"/#/jobs/{job_id}/report")
+        expect(page.get_by_role("heading", name="There is no report")).to_be_visible()
+
+
+class TestFile:
+    def test_it_holds_no_script_and_no_text_that_is_one(self, kept_file: Path) -> None:
+        told = kept_file.read_text(encoding="utf-8")
+        assert len(told.encode()) < MAX_FILE_BYTES
+        assert "<script" not in told
+        assert "<img src=x" not in told
+        assert "&lt;script&gt;alert(2)" in told
+
+    def test_it_opens_from_a_disk_with_its_charts_and_without_a_complaint(
+        self, browser: Browser, kept_file: Path
+    ) -> None:
+        complaints = Complaints(kept_file.as_uri())
+        with open_page(browser, kept_file.as_uri(), complaints=complaints, theme="dark") as page:
+            page.context.unroute_all()
+            page.goto(kept_file.as_uri())
+            expect(page.locator(".headline")).to_be_visible()
+            pictures = page.locator(".chart svg.main-svg")
+            assert pictures.count() == page.locator(".chart").count() >= 3
+            box = pictures.first.bounding_box()
+            assert box is not None
+            assert box["width"] > 300
+            assert page.title() == "tickets: report"
+            expect(page.get_by_text(HARM[:20]).first).to_be_attached()
+            save_screenshot(page, "report-file-dark")
+        complaints.check()
