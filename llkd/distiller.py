@@ -6,11 +6,11 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from llkd.held_out import held_out_score
-from llkd.selection.base import Batch, Selector
+from llkd.selection.base import Batch, Selection, Selector
 from llkd.students.base import Student
 from llkd.training_plan import TrainingPlan
 from llkd.training_state import TrainingState
-from llkd.types import FloatArray, IntArray, Json, Pool
+from llkd.types import BoolArray, FloatArray, IntArray, Json, Pool
 from llkd.uncertainty import normalized_entropy
 
 # A whole pass that keeps less than this teaches no more than it costs to look through.
@@ -31,7 +31,9 @@ class TrainingReport:
         selected: share of the texts seen that was kept so far, in [0, 1].
         unique_used: different texts that were part of an optimizer step.
         counters: what was used so far, by name.
-        thresholds: the selector's, for a person.
+        batch: what the selector decided on, with the uncertainty that it saw.
+        kept: [B], the texts of it that were kept.
+        thresholds: the selector's for this batch, for a person.
         held_out_score: macro-F1 on the held-out texts, if they were looked at just now.
         best_score: that of the weights that are kept, which the student ends with.
         stopped: why training ended with this report, or None.
@@ -46,6 +48,8 @@ class TrainingReport:
     selected: float
     unique_used: int
     counters: Json
+    batch: Batch
+    kept: BoolArray
     thresholds: Json
     held_out_score: float | None
     best_score: float | None
@@ -72,8 +76,8 @@ def distill(
     state = state or TrainingState.start(len(pool))
     if state.selector is not None:
         selector.restore(state.selector)
-    for batch in _batches(pool, plan, state):
-        _choose(student, pool, selector, batch, state=state)
+    for index in _batches(pool, plan, state):
+        batch, selection = _choose(student, pool, selector, index, state=state)
         loss = _learn(student, pool, selector, plan, state=state)
         state.advance(selector.state(), batches=plan.batches_an_epoch(pool))
         state.stopped = _reason_to_end(selector, plan, state)
@@ -82,7 +86,9 @@ def distill(
             state.stopped = "no_gain"
         if state.stopped is not None:
             student.recall()
-        yield _report(pool, selector, plan, state=state, loss=loss, score=score)
+        yield _report(
+            pool, selector, plan, batch, selection.keep, state=state, loss=loss, score=score
+        )
 
 
 def _batches(pool: Pool, plan: TrainingPlan, state: TrainingState) -> Iterator[IntArray]:
@@ -95,21 +101,21 @@ def _batches(pool: Pool, plan: TrainingPlan, state: TrainingState) -> Iterator[I
 
 
 def _choose(
-    student: Student, pool: Pool, selector: Selector, batch: IntArray, *, state: TrainingState
-) -> None:
+    student: Student, pool: Pool, selector: Selector, index: IntArray, *, state: TrainingState
+) -> tuple[Batch, Selection]:
     """Put what the selector keeps of one batch into the buffer."""
-    uncertainty: FloatArray = np.full(len(batch), np.nan)
+    uncertainty: FloatArray = np.full(len(index), np.nan)
     if selector.needs_uncertainty:
-        answers = student.predict([pool.texts[i] for i in batch])
+        answers = student.predict([pool.texts[i] for i in index])
         uncertainty = normalized_entropy(answers.probabilities)
         state.count_forwards(answers)
-        state.dynamics.observe(batch, pool.labels[batch], answers.probabilities)
-    selection = selector.select(
-        Batch(batch, pool.labels[batch], pool.confidence[batch], uncertainty)
-    )
-    kept = zip(batch[selection.keep], selection.weights[selection.keep], strict=True)
-    state.buffer.extend((int(index), float(weight)) for index, weight in kept)
+        state.dynamics.observe(index, pool.labels[index], answers.probabilities)
+    batch = Batch(index, pool.labels[index], pool.confidence[index], uncertainty)
+    selection = selector.select(batch)
+    kept = zip(index[selection.keep], selection.weights[selection.keep], strict=True)
+    state.buffer.extend((int(place), float(weight)) for place, weight in kept)
     state.count_selection(seen=len(batch), kept=int(selection.keep.sum()))
+    return batch, selection
 
 
 def _learn(
@@ -137,7 +143,7 @@ def _learn(
         if not selector.needs_uncertainty:
             # Else the text was read when it was chosen.
             state.dynamics.observe(index, pool.labels[index], learned.probabilities)
-        state.count_update(index)
+        state.count_update(index, loss=loss)
     return loss
 
 
@@ -198,6 +204,8 @@ def _report(
     pool: Pool,
     selector: Selector,
     plan: TrainingPlan,
+    batch: Batch,
+    kept: BoolArray,
     *,
     state: TrainingState,
     loss: float | None,
@@ -211,6 +219,8 @@ def _report(
         selected=state.counters.kept / state.counters.seen,
         unique_used=state.unique_used,
         counters=asdict(state.counters),
+        batch=batch,
+        kept=kept,
         thresholds=selector.thresholds(),
         held_out_score=score,
         best_score=state.best_score,

@@ -46,6 +46,7 @@ class TrainingState:
         last_rate: share of the last whole pass that was kept; None before its end.
         counters: what was used so far.
         selector: the selector's own state; None before the first batch.
+        loss_sum: losses of all optimizer steps, added up.
         next_check: the optimizer step at which the held-out texts are looked at again.
         best_score: held-out score of the weights that are kept.
         best_step: the optimizer step that had them.
@@ -66,6 +67,7 @@ class TrainingState:
     last_rate: float | None = None
     counters: Counters = field(default_factory=Counters)
     selector: Json | None = None
+    loss_sum: float = 0.0
     next_check: int = 0
     best_score: float | None = None
     best_step: int = 0
@@ -103,7 +105,8 @@ class TrainingState:
         self.counters.forwards += len(answers.truncated)
         self.counters.tokens += answers.tokens
 
-    def count_update(self, index: IntArray) -> None:
+    def count_update(self, index: IntArray, *, loss: float) -> None:
+        self.loss_sum += loss
         self.counters.steps += 1
         self.counters.gradient_samples += len(index)
         self.used[index] = True

@@ -107,3 +107,48 @@ def make_model(
         size_bytes=1,
     )
     ModelRepository(session).register(tenant, new)
+
+
+def make_training_point(**given: Any) -> dict[str, Any]:
+    """A point of a training's curve, as it is inserted."""
+    values: dict[str, Any] = {
+        "candidate": 0,
+        "number": 0,
+        "step": 0,
+        "epoch": 0,
+        "seconds": 0.0,
+        "seen": 32,
+        "kept": 0,
+        "loss_sum": 0.0,
+        "looks": 0,
+        "held_out_score": None,
+        "thresholds": {"confidence": [0.9, 0.8], "uncertainty": [0.3, 0.4]},
+    }
+    return values | given
+
+
+def make_selection_frame(**given: Any) -> dict[str, Any]:
+    """A frame of a selection's map, of two texts, as it is inserted."""
+    values: dict[str, Any] = {
+        "candidate": 0,
+        "number": 0,
+        "step": 0,
+        "epoch": 0,
+        "seen": 2,
+        "kept": 1,
+        "quadrants": {
+            "confident_uncertain": 1,
+            "confident_certain": 0,
+            "doubtful_uncertain": 0,
+            "doubtful_certain": 1,
+        },
+        "thresholds": {"confidence": [0.9, 0.8], "uncertainty": [0.3, 0.4]},
+        "points": {
+            "index": [3, 7],
+            "label": [0, 1],
+            "confidence": [0.95, 0.6],
+            "uncertainty": [0.5, 0.1],
+            "kept": [True, False],
+        },
+    }
+    return values | given

@@ -1,9 +1,9 @@
 """Where a child writes about its job: every entry is fenced, so a ghost writes nothing."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy.orm import Session
 
@@ -11,9 +11,12 @@ from core.db.repositories.engine import Claim, EngineRepository
 from core.db.repositories.events import EventRepository
 from core.db.repositories.stages import StageRepository
 from core.db.session import Database
+from core.ids import JobId
 from core.lifecycle import EventType, Stage
 from worker.durability import durably
 from worker.protocol import Json
+
+Answer = TypeVar("Answer")
 
 # A job of hours keeps about two hundred figures a kind in its log, whatever its speed:
 # the pause between two doubles after each half of them.
@@ -59,32 +62,38 @@ class JobBook:
         Raises:
             GhostWorker: the job is another attempt's.
         """
-        with_stage = self._stage.value
-
-        def write(session: Session) -> None:
-            EngineRepository(session).fence(self._claim, stage=with_stage)
-            EventRepository(session).append(self._claim.job_id, event, about)
-
-        durably(self._database, write)
+        self.write(lambda session, job_id: EventRepository(session).append(job_id, event, about))
 
     def tell_once(self, event: EventType, **about: Any) -> None:
         """Write an event unless the job has one of its type, of whichever attempt."""
         if event in self._told:
             return
 
-        def write(session: Session) -> None:
-            EngineRepository(session).fence(self._claim, stage=self._stage.value)
+        def tell(session: Session, job_id: JobId) -> None:
             events = EventRepository(session)
-            if events.latest(self._claim.job_id, event) is None:
-                events.append(self._claim.job_id, event, about)
+            if events.latest(job_id, event) is None:
+                events.append(job_id, event, about)
 
-        durably(self._database, write)
+        self.write(tell)
         self._told.add(event)
 
     def tell_sometimes(self, event: EventType, **about: Any) -> None:
         """Write an event that comes all the time: often at first, then ever more seldom."""
         if self._paces.setdefault(event, _Pace()).is_due():
             self.tell(event, **about)
+
+    def write(self, act: Callable[[Session, JobId], Answer]) -> Answer:
+        """Write about the job in one transaction, which may be repeated.
+
+        Raises:
+            GhostWorker: the job is another attempt's.
+        """
+
+        def fenced(session: Session) -> Answer:
+            EngineRepository(session).fence(self._claim, stage=self._stage.value)
+            return act(session, self._claim.job_id)
+
+        return durably(self._database, fenced)
 
 
 class _Pace:

@@ -58,9 +58,9 @@ class Checkpoints:
         log.info("training_resumed", step=pointer.step)
         return state
 
-    def save_if_due(self, student: Student, state: TrainingState) -> None:
-        if time.monotonic() - self._saved_at >= self._job.assignment.checkpoint_seconds:
-            self.save(student, state)
+    @property
+    def is_due(self) -> bool:
+        return time.monotonic() - self._saved_at >= self._job.assignment.checkpoint_seconds
 
     def save(self, student: Student, state: TrainingState) -> None:
         """Write a checkpoint and have its pointer published."""

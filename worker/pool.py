@@ -76,12 +76,17 @@ def load_answers(job: Job, outputs: Mapping[Stage, Json]) -> Answers:
     return Answers(pool, np.array(rows, dtype=np.int64))
 
 
+def load_rated_answers(job: Job, outputs: Mapping[Stage, Json]) -> Answers:
+    """The same with the confidences that the label stage's passport says to read."""
+    answers = load_answers(job, outputs)
+    given = answers.pool.confidence
+    confidence = confidence_of(job.artifacts, given, outputs[Stage.LABEL])
+    return replace(answers, pool=replace(answers.pool, confidence=confidence))
+
+
 def load_pool(job: Job, outputs: Mapping[Stage, Json]) -> Pool:
-    """The texts to train on, with the confidences that the label stage's passport says to read."""
-    pool = load_answers(job, outputs).pool
-    return replace(
-        pool, confidence=confidence_of(job.artifacts, pool.confidence, outputs[Stage.LABEL])
-    )
+    """The texts to train on with these confidences, wherever they stand."""
+    return load_rated_answers(job, outputs).pool
 
 
 def check_diversity(pool: Pool, names: Sequence[str]) -> None:

@@ -25,6 +25,7 @@ from app.jobs import event_pages, service
 from app.jobs.estimate import EstimateRead, estimate_job
 from app.jobs.event_stream import StreamPlaces, stream_events
 from app.jobs.filters import METADATA_PARAMETER, read_metadata_filter
+from app.jobs.history_endpoints import router as histories
 from app.jobs.paths import JobIdPath
 from app.jobs.result_endpoints import router as results
 from app.jobs.schemas import DATASET_ID, EstimateRequest, EventRead, JobBody, JobRead
@@ -37,6 +38,7 @@ from core.lifecycle import JobState
 router = APIRouter(prefix="/jobs", route_class=StrictRoute, tags=["jobs"])
 
 router.include_router(results)
+router.include_router(histories)
 
 
 @router.post(

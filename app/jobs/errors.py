@@ -25,6 +25,17 @@ class LabelsNotReady(ServiceError):
         super().__init__(f"The label stage of {job_id} is not done.")
 
 
+class TrainingNotBegun(ServiceError):
+    """A training's curve and map exist from its first batch on."""
+
+    status = 409
+    code = "training-not-begun"
+    title = "The training has not begun"
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"The train stage of {job_id} has not begun.")
+
+
 class ReportNotReady(ServiceError):
     """The report exists once the evaluate stage is done."""
 

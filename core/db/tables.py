@@ -166,6 +166,45 @@ class JobEventRow(Row):
     data: Mapped[dict[str, Any]]
 
 
+class TrainingPointRow(Row):
+    """A point of the curve of one candidate's training. Totals stand in it, so that what lies
+    between two points is their difference, whichever points are left out."""
+
+    __tablename__ = "training_points"
+
+    job_id: Mapped[JobId] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+    candidate: Mapped[int] = mapped_column(primary_key=True)  # in order of their training
+    number: Mapped[int] = mapped_column(BigInteger, primary_key=True)  # batches before it
+    step: Mapped[int] = mapped_column(BigInteger)
+    epoch: Mapped[int]
+    seconds: Mapped[float]
+    seen: Mapped[int] = mapped_column(BigInteger)
+    kept: Mapped[int] = mapped_column(BigInteger)
+    loss_sum: Mapped[float]
+    looks: Mapped[int] = mapped_column(BigInteger)
+    held_out_score: Mapped[float | None]  # of the newest look
+    # {confidence, uncertainty}, each a number a label or null where nothing asks for it.
+    thresholds: Mapped[dict[str, Any]]
+
+
+class SelectionFrameRow(Row):
+    """What a selector saw of one batch, and what it kept of it."""
+
+    __tablename__ = "selection_frames"
+
+    job_id: Mapped[JobId] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+    candidate: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    step: Mapped[int] = mapped_column(BigInteger)
+    epoch: Mapped[int]
+    seen: Mapped[int]
+    kept: Mapped[int]
+    quadrants: Mapped[dict[str, Any]]
+    thresholds: Mapped[dict[str, Any]]
+    # A sample of the batch, a list each of index, label, confidence, uncertainty, kept.
+    points: Mapped[dict[str, Any]]
+
+
 class JobShardRow(Row):
     """A part of a label stage that another worker may take: it fills the answer store.
 

@@ -6,7 +6,7 @@ from llkd.types import BoolArray, FloatArray, IntArray, Json
 
 # A mean of equal numbers may differ from them in the last bits; without this slack a
 # teacher that always says 0.9 would, by rounding alone, never reach its own mean.
-_SLACK = 1e-9
+SLACK = 1e-9
 # Share of the texts whose classes may set the scale for all others.
 _SUPPORT = 0.1
 
@@ -83,7 +83,7 @@ class AdaptiveThreshold:
 
     def reached(self, labels: IntArray, values: FloatArray) -> BoolArray:
         """[B], True where a value is at least its class's threshold; False where unknown."""
-        return values >= self.by_class()[labels] - _SLACK
+        return values >= self.by_class()[labels] - SLACK
 
     def move_to(self, level: float) -> None:
         """Set the global average; it goes on moving from there."""

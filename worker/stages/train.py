@@ -11,7 +11,7 @@ import structlog
 from core.lifecycle import EventType, Stage, StopReason
 from llkd.base_models import ModelSource
 from llkd.distiller import TrainingReport, distill
-from llkd.held_out import held_out_score, split_held_out
+from llkd.held_out import find_held_out, held_out_score, split_held_out, trained_places
 from llkd.selection.factory import build_selector
 from llkd.serving_cost import measure_serving
 from llkd.specs import Candidate, StudentChoice
@@ -21,8 +21,9 @@ from llkd.training_state import TrainingState
 from llkd.types import Pool
 from worker.candidates import Planned, keep_best, plan_candidates
 from worker.checkpoints import Checkpoints
+from worker.history import TrainingHistory
 from worker.job import Job
-from worker.pool import check_diversity, load_pool
+from worker.pool import Answers, check_diversity, load_rated_answers
 from worker.protocol import Json
 from worker.stop_request import Released
 from worker.trained import verified
@@ -42,11 +43,11 @@ def train(job: Job, outputs: Mapping[Stage, Json]) -> Json:
         ModelDamaged, StudentMismatch: the model that it starts from cannot be used.
         Released: the process was asked to stop; a checkpoint is saved.
     """
-    pool = load_pool(job, outputs)
-    check_diversity(pool, job.spec.label_names)
-    learned, held_out = split_held_out(pool, seed=job.spec.training.seed)
+    answers = load_rated_answers(job, outputs)
+    check_diversity(answers.pool, job.spec.label_names)
+    learned, held_out = _split(answers, seed=job.spec.training.seed)
     checkpoints = Checkpoints(job)
-    planned = plan_candidates(job.spec, learned)
+    planned = plan_candidates(job.spec, learned.pool)
     job.progress.expect(planned[-1].before + planned[-1].batches)
     with job.stop.deferred():
         for each in planned[len(checkpoints.finished) :]:
@@ -56,22 +57,29 @@ def train(job: Job, outputs: Mapping[Stage, Json]) -> Json:
     return keep_best(checkpoints.finished, job.spec)
 
 
+def _split(answers: Answers, *, seed: int) -> tuple[Answers, Pool | None]:
+    """What is learned from, and what is held out of it or None."""
+    learned, held_out = split_held_out(answers.pool, seed=seed)
+    places = trained_places(answers.pool, find_held_out(answers.pool, seed=seed))
+    return Answers(learned, answers.rows[places]), held_out
+
+
 def _train_one(
     job: Job,
     planned: Planned,
-    pool: Pool,
+    answers: Answers,
     held_out: Pool | None,
     *,
     checkpoints: Checkpoints,
 ) -> Json:
     started = time.monotonic()
-    candidate = planned.candidate
+    candidate, pool = planned.candidate, answers.pool
     student = _build(job, candidate, class_count=pool.class_count)
     state = checkpoints.resume(student)
     if state is None and checkpoints.finished:
         # What was trained before is now safe, too.
         checkpoints.save(student, TrainingState.start(len(pool)))
-    last = _learn(job, planned, student, pool, held_out, checkpoints=checkpoints, state=state)
+    last = _learn(job, planned, student, answers, held_out, checkpoints=checkpoints, state=state)
     score = last.best_score
     if score is None and held_out is not None:
         # Nobody looked during training.
@@ -103,30 +111,43 @@ def _learn(
     job: Job,
     planned: Planned,
     student: Student,
-    pool: Pool,
+    answers: Answers,
     held_out: Pool | None,
     *,
     checkpoints: Checkpoints,
     state: TrainingState | None,
 ) -> TrainingReport:
     """Run the loop to its end, telling, saving and stopping between two of its steps."""
-    candidate, plan = planned.candidate, planned.plan
+    candidate, plan, pool = planned.candidate, planned.plan, answers.pool
+    done = 0
     if state is not None:
+        done = plan.batches_behind(state, pool=pool)
         job.progress.resume_at(
-            planned.before + plan.batches_behind(state, pool=pool),
-            share=_share(job, planned, plan.fraction(state, pool=pool)),
+            planned.before + done, share=_share(job, planned, plan.fraction(state, pool=pool))
         )
+    history = TrainingHistory(
+        job.book,
+        candidate=len(checkpoints.finished),
+        rows=answers.rows,
+        class_count=pool.class_count,
+        number=done,
+    )
     selector = build_selector(candidate.selection, pool=pool, seed=candidate.training.seed)
     for report in distill(student, pool, selector, plan=plan, held_out=held_out, state=state):
-        _tell(job, planned, report, done=plan.batches_behind(report.state, pool=pool))
+        history.observe(report, number=done)
+        done = plan.batches_behind(report.state, pool=pool)
+        _tell(job, planned, report, done=done)
         if report.stopped is not None:
             log.info("training_ended", why=report.stopped, steps=report.step)
             return report
         job.faults.reach("train.step")
-        if job.stop.requested:
+        stopping = job.stop.requested
+        if stopping or checkpoints.is_due:
+            # What is behind a checkpoint does not come again.
+            history.write()
             checkpoints.save(student, report.state)
+        if stopping:
             raise Released
-        checkpoints.save_if_due(student, report.state)
     raise AssertionError("the loop ends with a report that says why")
 
 
