@@ -39,11 +39,16 @@ export function fieldTable(schema, open) {
 export function meaning(told) {
   const example = told.examples?.[0];
   return [
-    told.description ?? null,
-    told.default !== undefined && told.default !== null ? [" Default ", code(told.default), "."] : null,
-    example !== undefined && example !== null ? [" Example ", code(example), "."] : null,
+    prose(told.description ?? ""),
+    isTold(told.default) ? [" Default ", code(told.default), "."] : null,
+    isTold(example) ? [" Example ", code(example), "."] : null,
   ];
 }
+
+/** A description: what it has in backticks is code. */
+export const prose = (text) => text.split("`").map((part, at) => (at % 2 ? h("code", part) : part));
+
+const isTold = (value) => value !== undefined && value !== null && value !== "";
 
 function code(value) {
   const text = typeof value === "string" ? value : JSON.stringify(value);

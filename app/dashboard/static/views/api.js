@@ -3,7 +3,7 @@
 import { get } from "../api.js";
 import { fill, h } from "../dom.js";
 import { field, load, table } from "../parts.js";
-import { fieldTable, meaning, nameOf, typeOf } from "../schema.js";
+import { fieldTable, meaning, nameOf, prose, typeOf } from "../schema.js";
 
 export async function render(place, params, { signal }) {
   const body = h("div");
@@ -49,7 +49,7 @@ function shown(schema, path, method, operation) {
   const inside = h("div");
   const details = h(
     "details.operation",
-    h("summary", h("strong", method.toUpperCase()), " ", h("code", path), h("span.muted", ` ${firstLine(operation)}`)),
+    h("summary", h("strong", method.toUpperCase()), " ", h("code", path), h("span.muted", " ", prose(firstLine(operation)))),
     inside,
   );
   details.addEventListener("toggle", () => {
@@ -70,7 +70,7 @@ function told(schema, operation) {
     below.querySelector(`[data-schema="${CSS.escape(name)}"]`)?.scrollIntoView({ block: "nearest" });
   };
   return [
-    (operation.description ?? "").split("\n\n").map((part) => h("p", part)),
+    (operation.description ?? "").split("\n\n").map((part) => h("p", prose(part))),
     parameters(operation.parameters ?? [], open),
     bodies(operation.requestBody?.content ?? {}, open),
     answers(operation.responses, open),
@@ -107,7 +107,9 @@ function answers(responses, open) {
       h(
         "li",
         status === "default" ? "Else" : status,
-        `: ${answer.description} `,
+        ": ",
+        prose(answer.description),
+        " ",
         Object.entries(answer.content ?? {}).map(([kind, { schema }]) => [
           h("code", kind),
           " ",
@@ -125,7 +127,7 @@ function schemaShown(schema, name, open) {
     "section",
     { dataset: { schema: name } },
     h("h3", name),
-    one.description ? h("p", one.description) : null,
+    one.description ? h("p", prose(one.description)) : null,
     one.properties ? fieldTable(one, open) : h("p", typeOf(one, open)),
   );
 }
