@@ -20,14 +20,16 @@ from app.dependencies import (
     WriteSession,
 )
 from app.etags import answer_if_changed
-from app.idempotency import REPLAYED, IdempotencyKeyDep
+from app.idempotency import IdempotencyKeyDep
 from app.jobs import event_pages, service
+from app.jobs.accepted import ACCEPTED, accepted
 from app.jobs.estimate import EstimateRead, estimate_job
 from app.jobs.event_stream import StreamPlaces, stream_events
 from app.jobs.filters import METADATA_PARAMETER, read_metadata_filter
 from app.jobs.history_endpoints import router as histories
 from app.jobs.paths import JobIdPath
 from app.jobs.result_endpoints import router as results
+from app.jobs.retry import retry_job
 from app.jobs.schemas import DATASET_ID, EstimateRequest, EventRead, JobBody, JobRead
 from app.jobs.view import retry_after
 from app.negotiation import EVENT_STREAM, JSON, negotiate
@@ -41,12 +43,7 @@ router.include_router(results)
 router.include_router(histories)
 
 
-@router.post(
-    "",
-    response_model=JobRead,
-    status_code=202,
-    responses={202: {"description": "Queued; `Location` is where to follow it."}},
-)
+@router.post("", response_model=JobRead, status_code=202, responses=ACCEPTED)
 def create_job(
     body: JobBody,
     tenant: TenantDep,
@@ -73,11 +70,7 @@ def create_job(
         body=body,
         idempotency_key=idempotency_key,
     )
-    wait = retry_after(job.state, job.progress.eta_seconds)
-    headers = {"Location": f"/jobs/{job.id}", **wait, **(REPLAYED if is_replay else {})}
-    return Response(
-        job.model_dump_json(), status_code=202, media_type="application/json", headers=headers
-    )
+    return accepted(job, location=f"/jobs/{job.id}", is_replay=is_replay)
 
 
 @router.post("/estimate", response_model=EstimateRead)
@@ -150,6 +143,36 @@ def get_job(
 def cancel_job(job_id: JobIdPath, session: WriteSession, tenant: TenantDep) -> JobRead:
     """Ask a job to stop: a queued one at once, a running one at its next heartbeat."""
     return service.cancel_job(session, tenant, job_id)
+
+
+@router.post("/{job_id}/retry", response_model=JobRead, status_code=202, responses=ACCEPTED)
+def retry(
+    job_id: JobIdPath,
+    tenant: TenantDep,
+    idempotency_key: IdempotencyKeyDep,
+    database: DatabaseDep,
+    artifacts: ArtifactsDep,
+    settings: SettingsDep,
+    bell: BellDep,
+    allow_list: AllowListDep,
+    prices: PricesDep,
+) -> Response:
+    """Queue the request of a failed or cancelled job once more, as a new job.
+
+    The answers that the earlier one bought are found again.
+    """
+    job, is_replay = retry_job(
+        database,
+        artifacts,
+        settings,
+        bell,
+        allow_list=allow_list,
+        prices=prices,
+        tenant=tenant,
+        job_id=job_id,
+        idempotency_key=idempotency_key,
+    )
+    return accepted(job, location=f"/jobs/{job.id}", is_replay=is_replay)
 
 
 @router.get(

@@ -14,6 +14,14 @@ class JobNotCancellable(ServiceError):
         super().__init__(f"Job {job_id} has {state} and can no longer be cancelled.")
 
 
+class JobNotRetryable(ServiceError):
+    """A distillation that failed or was cancelled can be tried again, and no other job."""
+
+    status = 409
+    code = "job-not-retryable"
+    title = "The job cannot be tried again"
+
+
 class LabelsNotReady(ServiceError):
     """The pseudo-labels exist once the label stage is done."""
 

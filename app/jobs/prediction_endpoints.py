@@ -15,8 +15,9 @@ from app.dependencies import (
     WriteSession,
 )
 from app.etags import answer_if_changed
-from app.idempotency import REPLAYED, IdempotencyKeyDep
+from app.idempotency import IdempotencyKeyDep
 from app.jobs import prediction_output, predictions
+from app.jobs.accepted import ACCEPTED, accepted
 from app.jobs.label_schemas import MEDIA_TYPES, ExportFormat
 from app.jobs.prediction_schemas import PredictionJobCreate, PredictionJobRead
 from app.jobs.schemas import EXAMPLE_JOB
@@ -32,12 +33,7 @@ PredictionJobIdPath = Annotated[
 ]
 
 
-@router.post(
-    "",
-    response_model=PredictionJobRead,
-    status_code=202,
-    responses={202: {"description": "Queued; `Location` is where to follow it."}},
-)
+@router.post("", response_model=PredictionJobRead, status_code=202, responses=ACCEPTED)
 def create_prediction_job(
     body: PredictionJobCreate,
     tenant: TenantDep,
@@ -60,11 +56,7 @@ def create_prediction_job(
         body=body,
         idempotency_key=idempotency_key,
     )
-    wait = retry_after(job.state, job.progress.eta_seconds)
-    headers = {"Location": f"/predictions/{job.id}", **wait, **(REPLAYED if is_replay else {})}
-    return Response(
-        job.model_dump_json(), status_code=202, media_type="application/json", headers=headers
-    )
+    return accepted(job, location=f"/predictions/{job.id}", is_replay=is_replay)
 
 
 @router.get("", response_model=Page[PredictionJobRead])

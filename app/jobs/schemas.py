@@ -272,6 +272,9 @@ class JobRead(Told):
     from_job: str | None = Field(
         description="The job whose answers are used again.", examples=[None]
     )
+    retry_of: str | None = Field(
+        description="The failed or cancelled job that this one tries again.", examples=[None]
+    )
     metadata: dict[str, str] = Field(description="As it was given.", examples=[{"team": "cx"}])
     created_at: datetime = Field(examples=[EXAMPLE_TIME])
     started_at: datetime | None = Field(examples=[EXAMPLE_TIME])

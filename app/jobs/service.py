@@ -48,6 +48,7 @@ def create_job(
     tenant: TenantId,
     body: JobCreate | JobReplay,
     idempotency_key: str | None,
+    retry_of: JobId | None = None,
 ) -> tuple[JobRead, bool]:
     """Queue a job; returns it, and whether it is that of an earlier request with this key.
 
@@ -66,7 +67,7 @@ def create_job(
         with database.read() as session:
             body = whole_request(session, tenant, body)
     # Of what was asked: a name may mean another model when the request comes again.
-    digest = request_digest(body.resolved(), from_job=from_job)
+    digest = request_digest(body.resolved(), from_job=from_job, retry_of=retry_of)
     with database.read() as session:
         earlier = replayed_job(session, tenant, idempotency_key, digest)
         if earlier is not None:
@@ -88,7 +89,7 @@ def create_job(
         if earlier is not None:
             return read_job(session, earlier), True
         row = new_row(body, tenant=tenant, idempotency_key=idempotency_key, digest=digest)
-        row.from_job_id = from_job
+        row.from_job_id, row.retry_of_id = from_job, retry_of
         row.parent_model_id = None if body.parent_model is None else ModelId(body.parent_model)
         try:
             queue_row(session, row, settings=settings, bell=bell)
@@ -208,7 +209,9 @@ def replayed_job(
     return row
 
 
-def request_digest(body: JobCreate, *, from_job: JobId | None = None) -> str:
+def request_digest(
+    body: JobCreate, *, from_job: JobId | None = None, retry_of: JobId | None = None
+) -> str:
     """Sha256 of what a resolved request means: spelling out a default changes nothing."""
     meaning = body.model_dump(mode="json")
     if body.parent_model is None:
@@ -219,6 +222,8 @@ def request_digest(body: JobCreate, *, from_job: JobId | None = None) -> str:
         meaning["student"] = None
     if from_job is not None:
         meaning["from_job"] = from_job
+    if retry_of is not None:
+        meaning["retry_of"] = retry_of
     return hashlib.sha256(orjson.dumps(meaning, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 

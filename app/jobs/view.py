@@ -55,6 +55,7 @@ def tell_job(
         error=row.error,
         request=tell_request(row),
         from_job=row.from_job_id,
+        retry_of=row.retry_of_id,
         metadata=row.labels_metadata,
         created_at=row.created_at,
         started_at=row.started_at,

@@ -96,6 +96,8 @@ class JobRow(Row):
     # Whose answers are used again. No foreign key, which SQLite could only add by copying
     # the table: jobs are never deleted.
     from_job_id: Mapped[JobId | None]
+    # The failed or cancelled job that this one tries again. No foreign key, likewise.
+    retry_of_id: Mapped[JobId | None]
     # The model that the student starts from. No foreign key for the same reason: models are
     # marked as deleted, their rows stay.
     parent_model_id: Mapped[ModelId | None]

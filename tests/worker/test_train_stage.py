@@ -6,14 +6,19 @@ from typing import Any
 
 import pytest
 import torch
+from sqlalchemy import select
 
+from core.db.base import Row
+from core.db.repositories.histories import HistoryRepository
 from core.db.session import Database
+from core.db.tables import JobRow
 from core.ids import JobId
 from core.lifecycle import Stage
 from llkd.errors import InsufficientLabelDiversity
 from llkd.serving_cost import ServingCost
 from tests.worker.corpus import add_dataset, add_distillation, add_models, make_rows, make_spec
 from tests.worker.workshop import Workshop
+from worker import history as written
 from worker.faults import InjectedFault
 from worker.job import Job
 from worker.protocol import Advanced, CheckpointSaved, Json
@@ -118,6 +123,50 @@ class TestInterruptedTraining:
         left = [pointer for pointer in saved if Path(pointer["uri"]).exists()]
         assert left == saved[:1]
 
+    def test_leaves_the_history_of_an_undisturbed_one(
+        self, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(written, "MOST_FRAMES", 4)
+        undisturbed(workshop)
+        add_job(workshop)
+        for attempt, step in enumerate((3, 5), start=1):
+            job = workshop.claim(environment=crash_at(step, attempt=attempt), checkpoint_seconds=0)
+            with pytest.raises(InjectedFault):
+                run(job)
+            workshop.give_back(job)
+            # The newest checkpoint was never published: what it knew comes again.
+            workshop.told[-1:] = []
+        run(workshop.claim())
+        first, second = histories(workshop)
+        assert first == second
+        curve, frames = first[0]
+        assert len(curve) > len(frames) > 2
+
+
+def histories(workshop: Workshop) -> list[list[tuple[list[Json], list[Json]]]]:
+    """Of each job and each of its students what is told of their training, but for its time."""
+    with workshop.database.read() as session:
+        kept = HistoryRepository(session)
+        return [
+            [
+                (
+                    [told(row) for row in kept.points(job_id, each, numbers=range(10_000))],
+                    [
+                        told(kept.frame(job_id, each, number=place["number"]))
+                        for place in kept.frame_places(job_id, each)
+                    ],
+                )
+                for each in range(kept.candidates(job_id))
+            ]
+            for job_id in session.scalars(select(JobRow.id).order_by(JobRow.id))
+        ]
+
+
+def told(row: Row | None) -> Json:
+    assert row is not None
+    columns = {column.key for column in row.__table__.columns}
+    return {name: getattr(row, name) for name in sorted(columns - {"job_id", "seconds"})}
+
 
 TRIED = [{"kind": "llkd"}, {"kind": "all"}]
 AUTO = {"kind": "auto", "candidates": TRIED}
@@ -169,6 +218,23 @@ class TestAuto:
         assert again["candidates"][0]["seconds"] > 0
         first = next(m for m in workshop.told if isinstance(m, Advanced) and "step" in m.detail)
         assert first.detail["step"] > steps
+
+    def test_each_candidate_leaves_the_history_of_a_job_of_its_own(
+        self, workshop: Workshop
+    ) -> None:
+        add_job(workshop, self.rows(), selection=AUTO, training=SHORT)
+        run(workshop.claim())
+        for selection in TRIED:
+            add_job(workshop, self.rows(), selection=selection, training=SHORT)
+            run(workshop.claim())
+        both, *alone = histories(workshop)
+        for place, ((curve, frames), [(own_curve, own_frames)]) in enumerate(
+            zip(both, alone, strict=True)
+        ):
+            assert curve == [point | {"candidate": place} for point in own_curve]
+            assert frames == [frame | {"candidate": place} for frame in own_frames]
+        # What selects nothing by scores has none to show.
+        assert set(both[1][1][0]["points"]["uncertainty"]) == {None}
 
     def test_what_is_finished_stands_in_the_jobs_row(self, workshop: Workshop) -> None:
         """There the garbage collector sees it, however long the next candidate takes."""
