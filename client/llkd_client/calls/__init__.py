@@ -1,0 +1,1 @@
+"""Every call of the contract, once: both clients are made of these."""

@@ -1,0 +1,336 @@
+"""Does what operations want done, blocking or not: all that the two clients differ in."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, contextmanager
+from types import TracebackType
+from typing import Any, BinaryIO, Self, TypeVar, cast
+
+import httpx
+
+from llkd_client.address import Address
+from llkd_client.answers import Answer
+from llkd_client.errors import ConnectionFailed
+from llkd_client.operations import Close, Open, Operation, Read, Send, Sleep, Step, Tell
+from llkd_client.requests import Form, OnBytes, Request, Timeouts
+
+T = TypeVar("T")
+# The request cannot have reached the service.
+NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+
+
+class _Outcome:
+    """Feeds an operation what came of its last step, and takes the next one."""
+
+    def __init__(self, operation: Operation[T]) -> None:
+        self._operation = operation
+        self.result: Any = None
+
+    def first(self) -> Step | None:
+        return self._next(lambda: next(self._operation))
+
+    def came(self, value: object) -> Step | None:
+        """The next step; None at the end, with its result in `result`."""
+        return self._next(lambda: self._operation.send(value))
+
+    def failed(self, error: BaseException) -> Step | None:
+        return self._next(lambda: self._operation.throw(error))
+
+    def close(self) -> None:
+        self._operation.close()
+
+    def _next(self, step: Any) -> Step | None:
+        try:
+            return cast(Step, step())
+        except StopIteration as ended:
+            self.result = ended.value
+            return None
+
+
+class SyncDriver:
+    """Drives operations by blocking."""
+
+    def __init__(self, address: Address, http: httpx.Client) -> None:
+        self._address = address
+        self._http = http
+
+    def run(self, operation: Operation[T]) -> T:
+        """What the operation comes to; whatever goes wrong in a step is raised inside it."""
+        outcome = _Outcome(operation)
+        with _Line(self._address, self._http) as line:
+            step = outcome.first()
+            while step is not None:
+                try:
+                    came = line.do(step)
+                except BaseException as error:
+                    step = outcome.failed(error)
+                else:
+                    step = outcome.came(came)
+        return cast(T, outcome.result)
+
+    def iterate(self, operation: Operation[None]) -> Iterator[Any]:
+        outcome = _Outcome(operation)
+        with _Line(self._address, self._http) as line:
+            try:
+                step = outcome.first()
+                while step is not None:
+                    if isinstance(step, Tell):
+                        yield step.item
+                        step = outcome.came(None)
+                        continue
+                    try:
+                        came = line.do(step)
+                    except Exception as error:
+                        step = outcome.failed(error)
+                    else:
+                        step = outcome.came(came)
+            finally:
+                outcome.close()
+
+    def close(self) -> None:
+        self._http.close()
+
+
+class AsyncDriver:
+    """Drives operations on asyncio's event loop."""
+
+    def __init__(self, address: Address, http: httpx.AsyncClient) -> None:
+        self._address = address
+        self._http = http
+
+    async def run(self, operation: Operation[T]) -> T:
+        """As SyncDriver.run."""
+        outcome = _Outcome(operation)
+        async with _AsyncLine(self._address, self._http) as line:
+            step = outcome.first()
+            while step is not None:
+                try:
+                    came = await line.do(step)
+                except BaseException as error:
+                    step = outcome.failed(error)
+                else:
+                    step = outcome.came(came)
+        return cast(T, outcome.result)
+
+    async def iterate(self, operation: Operation[None]) -> AsyncIterator[Any]:
+        outcome = _Outcome(operation)
+        async with _AsyncLine(self._address, self._http) as line:
+            try:
+                step = outcome.first()
+                while step is not None:
+                    if isinstance(step, Tell):
+                        yield step.item
+                        step = outcome.came(None)
+                        continue
+                    try:
+                        came = await line.do(step)
+                    except Exception as error:
+                        step = outcome.failed(error)
+                    else:
+                        step = outcome.came(came)
+            finally:
+                outcome.close()
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+
+class _Line:
+    """Does single steps; holds what one of them opened."""
+
+    def __init__(self, address: Address, http: httpx.Client) -> None:
+        self._address = address
+        self._http = http
+        self._opened: httpx.Response | None = None
+        self._pieces: Iterator[bytes] = iter(())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._close()
+
+    def do(self, step: Step) -> object:
+        match step:
+            case Sleep(seconds):
+                time.sleep(seconds)
+                return None
+            case Close():
+                self._close()
+                return None
+        with _told_as_connection_failed(self._address):
+            match step:
+                case Send(request):
+                    with _built(self._http, self._address, request) as built:
+                        return _answer(self._http.send(built))
+                case Open(request):
+                    return self._open(request)
+                case Read():
+                    return next(self._pieces, b"")
+        raise AssertionError(f"a driver does no {step}")
+
+    def _open(self, request: Request) -> Answer:
+        self._close()
+        with _built(self._http, self._address, request) as built:
+            response = self._http.send(built, stream=True)
+        self._opened = response
+        if not response.is_success:
+            response.read()
+            return _answer(response)
+        self._pieces = response.iter_bytes()
+        return _head(response)
+
+    def _close(self) -> None:
+        opened, self._opened, self._pieces = self._opened, None, iter(())
+        if opened is not None:
+            opened.close()
+
+
+class _AsyncLine:
+    """As _Line, without blocking; files are small pieces each, and are read as they are."""
+
+    def __init__(self, address: Address, http: httpx.AsyncClient) -> None:
+        self._address = address
+        self._http = http
+        self._opened: httpx.Response | None = None
+        self._pieces: AsyncIterator[bytes] | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._close()
+
+    async def do(self, step: Step) -> object:
+        match step:
+            case Sleep(seconds):
+                await asyncio.sleep(seconds)
+                return None
+            case Close():
+                await self._close()
+                return None
+        with _told_as_connection_failed(self._address):
+            match step:
+                case Send(request):
+                    with _built(self._http, self._address, request) as built:
+                        return _answer(await self._http.send(built))
+                case Open(request):
+                    return await self._open(request)
+                case Read():
+                    return b"" if self._pieces is None else await anext(self._pieces, b"")
+        raise AssertionError(f"a driver does no {step}")
+
+    async def _open(self, request: Request) -> Answer:
+        await self._close()
+        with _built(self._http, self._address, request) as built:
+            response = await self._http.send(built, stream=True)
+        self._opened = response
+        if not response.is_success:
+            await response.aread()
+            return _answer(response)
+        self._pieces = response.aiter_bytes()
+        return _head(response)
+
+    async def _close(self) -> None:
+        opened, self._opened, self._pieces = self._opened, None, None
+        if opened is not None:
+            await opened.aclose()
+
+
+class _Counted:
+    """A file that tells how much of it was read, which is how much was sent."""
+
+    def __init__(self, file: BinaryIO, *, count: "_Count") -> None:
+        self._file = file
+        self._count = count
+
+    def read(self, size: int = -1) -> bytes:
+        piece = self._file.read(size)
+        self._count.add(len(piece))
+        return piece
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+
+class _Count:
+    def __init__(self, on_bytes: OnBytes) -> None:
+        self._on_bytes = on_bytes
+        self._sent = 0
+        self.total = 0
+
+    def add(self, count: int) -> None:
+        if count:
+            self._sent += count
+            self._on_bytes(self._sent, self.total)
+
+
+@contextmanager
+def _built(
+    http: httpx.Client | httpx.AsyncClient, address: Address, request: Request
+) -> Iterator[httpx.Request]:
+    """The request as httpx sends it; the files of its form are open meanwhile."""
+    with ExitStack() as open_files:
+        yield http.build_request(
+            request.method,
+            address.url + request.path,
+            params=dict(request.query) or None,
+            headers={"Accept": "application/json", **request.headers},
+            json=request.body,
+            timeout=_timeout(request.timeouts),
+            **({} if request.form is None else _opened_form(request.form, open_files)),
+        )
+
+
+def _opened_form(form: Form, open_files: ExitStack) -> dict[str, Any]:
+    count = None if form.on_bytes is None else _Count(form.on_bytes)
+    files = {}
+    for part, file in form.files.items():
+        opened = open_files.enter_context(file.open())
+        if count is not None:
+            count.total += opened.seek(0, 2)
+            opened.seek(0)
+        content = opened if count is None else _Counted(opened, count=count)
+        files[part] = (file.name, content)
+    return {"files": files, "data": dict(form.fields)}
+
+
+def _timeout(timeouts: Timeouts) -> httpx.Timeout:
+    return httpx.Timeout(timeouts.silence, connect=timeouts.connect)
+
+
+def _answer(response: httpx.Response) -> Answer:
+    return Answer(response.status_code, _headers(response), response.content)
+
+
+def _head(response: httpx.Response) -> Answer:
+    return Answer(response.status_code, _headers(response))
+
+
+def _headers(response: httpx.Response) -> dict[str, str]:
+    return {name.lower(): value for name, value in response.headers.items()}
+
+
+@contextmanager
+def _told_as_connection_failed(address: Address) -> Iterator[None]:
+    try:
+        yield
+    except httpx.RequestError as error:
+        why = str(error) or type(error).__name__
+        raise ConnectionFailed(
+            f"{address.url} does not answer: {why}", sent=not isinstance(error, NOT_SENT)
+        ) from error

@@ -1,0 +1,156 @@
+"""An operation of the service as steps, without doing one of them.
+
+An operation is a generator. It yields what shall be done and is sent what came of it, so that
+the same one is driven by a blocking client and by an asynchronous one.
+"""
+
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel
+
+from llkd_client.answers import Answer
+from llkd_client.errors import ConnectionFailed, LlkdError, NotFound, Overloaded, Refused
+from llkd_client.requests import Repeat, Request
+
+T = TypeVar("T")
+S = TypeVar("S", bound=BaseModel)
+GATEWAY_TROUBLE = (502, 504)
+
+
+@dataclass(frozen=True)
+class Send:
+    """Send this; what comes of it is the whole Answer."""
+
+    request: Request
+
+
+@dataclass(frozen=True)
+class Open:
+    """Send this and keep the connection; the Answer has a body only if it is a refusal."""
+
+    request: Request
+
+
+@dataclass(frozen=True)
+class Read:
+    """The next bytes of what was opened; none at its end."""
+
+
+@dataclass(frozen=True)
+class Close:
+    """Let go of what was opened."""
+
+
+@dataclass(frozen=True)
+class Sleep:
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Tell:
+    """Hand this to whoever iterates."""
+
+    item: object
+
+
+Step = Send | Open | Read | Close | Sleep | Tell
+Operation = Generator[Step, Any, T]
+
+
+@dataclass(frozen=True)
+class Items(Generic[T]):
+    """An operation that tells items of this type, for as long as somebody wants more."""
+
+    operation: Operation[None]
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """How often a request is sent again, and when.
+
+    Attributes:
+        attempts: all of them, the first included.
+        first_wait: seconds before the second, doubled for each that follows.
+        longest_wait: of the doubling.
+        longest_retry_after: whoever says to come back later than this is not waited for.
+    """
+
+    attempts: int = 8
+    first_wait: float = 0.5
+    longest_wait: float = 10.0
+    longest_retry_after: float = 30.0
+    random: Random = field(default_factory=Random, repr=False)
+
+    def wait_before_next(self, failure: LlkdError, *, attempt: int, repeat: Repeat) -> float | None:
+        """Seconds to wait after this failed attempt, the first being 1; None to give up."""
+        if attempt >= self.attempts or not _may_repeat(failure, repeat):
+            return None
+        told = failure.retry_after if isinstance(failure, Refused) else None
+        if told is None:
+            backoff = self.first_wait * 2.0 ** min(attempt - 1, 30)
+            # Clients that failed together shall not come back together.
+            return min(self.longest_wait, backoff) * self.random.uniform(0.5, 1.0)
+        if told > self.longest_retry_after:
+            return None
+        return told + self.random.uniform(0.0, 0.1) * min(told, self.longest_wait)
+
+
+@dataclass(frozen=True)
+class Core:
+    """What all operations of a client share."""
+
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+
+    def ask(self, request: Request) -> Operation[Answer]:
+        """Send, again where that is allowed and may help.
+
+        Raises:
+            ConnectionFailed: no answer, at the last attempt.
+            Refused: what the last attempt was answered with.
+        """
+        attempt, may_be_done = 0, False
+        while True:
+            attempt += 1
+            failure: LlkdError | None
+            try:
+                answer: Answer = yield Send(request)
+                failure = answer.refusal()
+            except ConnectionFailed as error:
+                failure = error
+            else:
+                # An attempt whose answer was lost deleted it.
+                lost = may_be_done and request.method == "DELETE" and isinstance(failure, NotFound)
+                if failure is None or lost:
+                    return answer
+            wait = self.retry.wait_before_next(failure, attempt=attempt, repeat=request.repeat)
+            if wait is None:
+                raise failure
+            may_be_done = may_be_done or not isinstance(failure, Overloaded)
+            yield Sleep(wait)
+
+    def fetch(self, shape: type[S], request: Request) -> Operation[S]:
+        """What `ask` answers, as this shape."""
+        answer = yield from self.ask(request)
+        return answer.read(shape)
+
+    def do(self, request: Request) -> Operation[None]:
+        """What `ask` does, where nothing is told."""
+        yield from self.ask(request)
+
+
+def _may_repeat(failure: LlkdError, repeat: Repeat) -> bool:
+    match failure:
+        case ConnectionFailed():
+            return repeat is Repeat.ALWAYS or not failure.sent
+        case Overloaded():
+            return repeat is not Repeat.NEVER
+        case Refused(code="idempotency-in-progress"):
+            # The first attempt, whose connection was lost, is still at work.
+            return True
+        case Refused():
+            return repeat is Repeat.ALWAYS and failure.status in GATEWAY_TROUBLE
+        case _:
+            return False

@@ -1,0 +1,112 @@
+"""What is asked of the service, before anything is sent."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from io import BytesIO
+from pathlib import Path
+from typing import Any, BinaryIO
+from urllib.parse import quote
+from uuid import uuid4
+
+Json = dict[str, Any]
+# Bytes sent so far, and bytes there are.
+OnBytes = Callable[[int, int], None]
+IDEMPOTENCY_KEY = "Idempotency-Key"
+
+
+class Repeat(Enum):
+    """When a request may be sent again.
+
+    ALWAYS: the same request twice does what one does. IF_REFUSED: twice might spend twice, but
+    429 and 503 say that nothing was done. NEVER: only if it cannot have arrived.
+    """
+
+    ALWAYS = "always"
+    IF_REFUSED = "if refused"
+    NEVER = "never"
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """Seconds that a connection, and each silence on it, may take."""
+
+    connect: float = 10.0
+    silence: float = 60.0
+
+
+# An upload is answered when its rows are validated and stored: minutes for a large file.
+UPLOAD_TIMEOUTS = Timeouts(silence=600.0)
+
+
+@dataclass(frozen=True)
+class FilePart:
+    """A file of a form, opened anew each time it is sent."""
+
+    name: str
+    open: Callable[[], BinaryIO]
+
+
+@dataclass(frozen=True)
+class Form:
+    """A multipart body: files by part, text fields, and who is told of progress."""
+
+    files: Mapping[str, FilePart]
+    fields: Mapping[str, str]
+    on_bytes: OnBytes | None = None
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request. Its body stays out of `repr`: texts belong in no log."""
+
+    method: str
+    path: str
+    query: Mapping[str, str | int | bool] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: object = field(default=None, repr=False)
+    form: Form | None = field(default=None, repr=False)
+    repeat: Repeat = Repeat.ALWAYS
+    timeouts: Timeouts = Timeouts()
+
+
+def path_of(*parts: str) -> str:
+    """A path of these parts, each escaped: a name with a slash stays one part.
+
+    Raises:
+        ValueError: a part is empty, or one that an address would swallow.
+    """
+    for part in parts:
+        if part in ("", ".", ".."):
+            raise ValueError(f"{part!r} names nothing.")
+    return "".join(f"/{quote(part, safe='@')}" for part in parts)
+
+
+def creating(
+    path: str, body: object = None, *, key: str | None, form: Form | None = None
+) -> Request:
+    """A POST that makes or spends something, with a key that keeps a repeat from doing so twice."""
+    return Request(
+        "POST",
+        path,
+        body=body,
+        form=form,
+        headers={IDEMPOTENCY_KEY: key or uuid4().hex},
+        timeouts=Timeouts() if form is None else UPLOAD_TIMEOUTS,
+    )
+
+
+def given(**fields: Any) -> Json:
+    """The fields that were given: those that are not None."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def file_part(path: Path) -> FilePart:
+    return FilePart(path.name, lambda: path.open("rb"))
+
+
+def lines_part(rows: Iterable[Mapping[str, Any]], *, name: str) -> FilePart:
+    """Rows as a file of JSON lines, held in memory."""
+    content = "".join(f"{json.dumps(row)}\n" for row in rows).encode()
+    return FilePart(name, lambda: BytesIO(content))

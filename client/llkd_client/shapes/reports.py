@@ -1,0 +1,110 @@
+"""A job's report, as far as a headline goes; all else is in it as it came."""
+
+from llkd_client.shapes.base import Json, Shape
+from llkd_client.shapes.jobs import TeacherCounts
+
+
+class Measured(Shape):
+    """A figure with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Evaluation(Shape):
+    """Against gold labels."""
+
+    rows: int
+    accuracy: Measured
+    macro_f1: Measured
+
+
+class StudentEvaluation(Evaluation):
+    agreement_with_teacher: float | None = None
+
+
+class Agreement(Shape):
+    value: float
+    rows: int
+
+
+class TeacherReport(Shape):
+    kind: str
+    answers: TeacherCounts = TeacherCounts()
+    evaluation: Evaluation | None = None
+
+
+class StudentReport(Shape):
+    evaluation: StudentEvaluation | None = None
+    held_out_agreement: Agreement | None = None
+
+
+class TrainingReport(Shape):
+    """How the student was trained: `pool` texts to choose from, those that it chose, the steps."""
+
+    pool: int
+    unique_samples: int
+    gradient_samples: int
+    steps: int
+    epochs: float
+    seconds: float
+    stop_reason: str | None = None
+
+
+class SelectionReport(Shape):
+    kind: str
+    seen: int
+    kept: int
+    kept_fraction: float
+
+
+class Report(Shape):
+    job_id: str
+    gold_rows: int = 0
+    teacher: TeacherReport
+    student: StudentReport
+    training: TrainingReport
+    selection: SelectionReport | None = None
+    export: Json | None = None
+
+    @property
+    def agreement(self) -> float | None:
+        """How often the student says what the teacher says, on the best texts there are."""
+        evaluation, held_out = self.student.evaluation, self.student.held_out_agreement
+        if evaluation is not None and evaluation.agreement_with_teacher is not None:
+            return evaluation.agreement_with_teacher
+        return None if held_out is None else held_out.value
+
+
+class TrainingPoint(Shape):
+    step: int
+    epoch: float
+    seconds: float
+    loss: float | None = None
+    selected_fraction: float | None = None
+    held_out_score: float | None = None
+    thresholds: Json = {}
+
+
+class TrainingHistory(Shape):
+    """A student's training, sampled down to as many points as were asked for."""
+
+    job_id: str
+    labels: list[str] = []
+    candidate: int = 0
+    candidates: int = 1
+    ended: bool
+    points: list[TrainingPoint]
+
+
+class SelectionMap(Shape):
+    """Sampled texts by the teacher's confidence and the student's uncertainty, at one step."""
+
+    job_id: str
+    labels: list[str] = []
+    candidate: int = 0
+    candidates: int = 1
+    ended: bool
+    frames: list[Json]
+    frame: Json | None = None
