@@ -1,0 +1,99 @@
+"""How answers are printed: for people on a terminal, as JSON into a pipe."""
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from llkd_client.progress import Progress
+
+Json = dict[str, Any]
+NOTHING = "-"
+
+AsJson = Annotated[
+    bool | None,
+    typer.Option(
+        "--json/--table",
+        help="JSON, or a table for people. By default a table on a terminal, JSON elsewhere.",
+        show_default=False,
+    ),
+]
+
+
+def wants_json(asked: bool | None) -> bool:
+    return not sys.stdout.isatty() if asked is None else asked
+
+
+def say(line: object) -> None:
+    """To whoever watches; never into a pipe."""
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
+
+
+def print_json(told: "BaseModel | Mapping[str, Any]") -> None:
+    """One document on one line, with the fields that came and no others."""
+    document = told if isinstance(told, Mapping) else as_document(told)
+    sys.stdout.write(f"{json.dumps(document, ensure_ascii=False)}\n")
+    sys.stdout.flush()
+
+
+def as_document(shape: "BaseModel") -> Json:
+    return shape.model_dump(mode="json", exclude_unset=True)
+
+
+def print_each(shapes: "Iterable[BaseModel]") -> None:
+    """JSON lines, each as soon as it is known."""
+    for shape in shapes:
+        print_json(shape)
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> None:
+    """A table as wide as the terminal; `empty` is said where there are no rows."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(*columns, box=SIMPLE_HEAD, pad_edge=False)
+    for row in rows:
+        table.add_row(*(NOTHING if cell is None else _escaped(cell) for cell in row))
+    if table.row_count:
+        _console().print(table)
+    else:
+        say(empty)
+
+
+def print_facts(facts: Iterable[tuple[str, object]]) -> None:
+    """Names and what is known under them; a name without is left out."""
+    from rich.table import Table
+
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, fact in facts:
+        if fact is not None:
+            table.add_row(name, _escaped(fact))
+    _console().print(table)
+
+
+def find_progress(title: str = "") -> "Progress":
+    """A bar on a terminal, lines in a log."""
+    from llkd_client.progress import Lines, TerminalBar
+
+    return (TerminalBar if sys.stderr.isatty() else Lines)(sys.stderr, title=title)
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    # Into a file there is no width that a table should keep to.
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+
+
+def _escaped(cell: object) -> str:
+    from rich.markup import escape
+
+    return escape(str(cell))

@@ -1,0 +1,153 @@
+"""`llkd predict`: one text for a person, or lines into JSON lines."""
+
+import queue
+import sys
+import threading
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from llkd_client.cli import output
+from llkd_client.cli.connection import connected, patiently_connected
+from llkd_client.cli.exit_codes import FAILED
+from llkd_client.cli.lines import Line, read_lines
+from llkd_client.cli.models import ModelName
+from llkd_client.cli.output import AsJson, Json
+
+if TYPE_CHECKING:
+    from llkd_client import Client
+
+FROM_STDIN = "-"
+# Of lines that were read and not yet asked about: whoever writes them waits for us.
+BATCHES_AHEAD = 2
+# A line that comes alone is not kept for longer, in case that others follow it.
+LINGER_S = 0.02
+INPUT_POINTER = "/input/"
+
+
+def predict(
+    context: typer.Context,
+    model: ModelName,
+    text: Annotated[
+        str, typer.Argument(metavar="[TEXT | -]", help="A text; - or nothing reads lines.")
+    ] = FROM_STDIN,
+    top_k: Annotated[
+        int | None, typer.Option(min=1, max=1000, help="Scores of so many labels.")
+    ] = None,
+    threshold: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Below this score the model abstains.")
+    ] = None,
+    batch: Annotated[int, typer.Option(min=1, max=10_000, help="Lines a request.")] = 256,
+    as_json: AsJson = None,
+) -> None:
+    """Classify a text, or each line of the standard input: a JSON line for each, in order."""
+    options: Json = {}
+    if top_k is not None:
+        options["top_k"] = top_k
+    if threshold is not None:
+        options |= {"threshold": threshold, "on_low_confidence": "abstain"}
+    if text != FROM_STDIN:
+        with connected(context) as client:
+            told = client.predict(model, text, **options)
+        _show(told, as_json=output.wants_json(as_json))
+        return
+    with patiently_connected(context) as client:
+        # A wrong name is told before anything is read.
+        client.models.get(model)
+        if sys.stdin.isatty():
+            output.say("A text a line; Ctrl-D ends.")
+        failed = sum(
+            _answer(client, model, lines, options)
+            for lines in _batches(read_lines(sys.stdin.fileno()), batch)
+        )
+    if failed:
+        output.say(f"{failed:,} lines have no answer.")
+        raise typer.Exit(FAILED)
+
+
+def _show(told: Any, *, as_json: bool) -> None:
+    answer = told.data[0]
+    if as_json:
+        output.print_json({"model": told.model, **output.as_document(answer)})
+        return
+    rows = ((each.label, f"{each.score:.4f}") for each in answer.scores)
+    output.print_table(("label", "score"), rows, empty="")
+    if answer.abstained:
+        output.say("The model abstains.")
+    if answer.truncated:
+        output.say("Only the beginning of the text was read.")
+
+
+def _answer(client: "Client", model: str, lines: list[Line], options: Json) -> int:
+    """Print an answer a line, in order; returns how many have none."""
+    told: dict[int, Json] = {
+        line.number: _fault("invalid-encoding", "The line is no UTF-8.")
+        for line in lines
+        if line.text is None
+    }
+    told |= _asked(client, model, [line for line in lines if line.text is not None], options)
+    failed = 0
+    for line in lines:
+        answer = told[line.number]
+        if "error" in answer:
+            failed += 1
+            output.say(f"line {line.number}: {answer['error']['message']}")
+        output.print_json({"line": line.number, "text": line.text, **answer})
+    return failed
+
+
+def _asked(client: "Client", model: str, lines: list[Line], options: Json) -> dict[int, Json]:
+    """Answers by line number; texts that the service points at are left out, the rest answered."""
+    from llkd_client import InvalidRequest
+
+    told: dict[int, Json] = {}
+    while lines:
+        try:
+            answers = client.predict(model, [line.text or "" for line in lines], **options)
+        except InvalidRequest as error:
+            bad = {
+                int(fault.pointer.removeprefix(INPUT_POINTER)): fault
+                for fault in error.errors
+                if fault.pointer.removeprefix(INPUT_POINTER).isdigit()
+            }
+            if not bad:
+                raise
+            for place, fault in bad.items():
+                told[lines[place].number] = _fault(fault.code, fault.message)
+            lines = [line for place, line in enumerate(lines) if place not in bad]
+            continue
+        for line, answer in zip(lines, answers.data, strict=True):
+            document = output.as_document(answer)
+            document.pop("index", None)
+            told[line.number] = document
+        break
+    return told
+
+
+def _batches(lines: Iterator[Line], size: int) -> Iterator[list[Line]]:
+    """What is there already, up to so many lines; read ahead on a thread, and no further."""
+    waiting: queue.Queue[Line | None] = queue.Queue(maxsize=BATCHES_AHEAD * size)
+
+    def read() -> None:
+        for line in lines:
+            waiting.put(line)
+        waiting.put(None)
+
+    threading.Thread(target=read, daemon=True).start()
+    while (line := waiting.get()) is not None:
+        batch = [line]
+        try:
+            while len(batch) < size:
+                following = waiting.get(timeout=LINGER_S)
+                if following is None:
+                    yield batch
+                    return
+                batch.append(following)
+        except queue.Empty:
+            pass
+        yield batch
+
+
+def _fault(code: str, message: str) -> Json:
+    return {"label": None, "error": {"code": code, "message": message}}

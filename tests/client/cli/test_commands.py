@@ -1,0 +1,236 @@
+"""Each command says what it did in the way that was asked for, and fails in one line."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from typer.testing import CliRunner, Result
+
+import llkd_client
+from llkd_client.cli.asking import read_labels
+from llkd_client.cli.main import app
+from tests.client.parts import QUICK, URL, Script, job, problem
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> Run:
+    """The command line, with a service that follows a script."""
+
+    def run(script: Script, *arguments: str) -> Result:
+        def connect(url: str | None, **_: Any) -> llkd_client.Client:
+            transport = httpx.MockTransport(script)
+            return real(url or URL, transport=transport, retry=QUICK)
+
+        monkeypatch.setattr(llkd_client, "Client", connect)
+        return CliRunner().invoke(app, list(arguments))
+
+    real = llkd_client.Client
+    return run
+
+
+def listed(*entries: Any) -> httpx.Response:
+    return httpx.Response(200, json={"data": list(entries), "has_more": False})
+
+
+def labels_file(folder: Path, text: str = "[billing, tech]") -> str:
+    file = folder / "labels.yaml"
+    file.write_text(text, encoding="utf-8")
+    return str(file)
+
+
+HEALTH = httpx.Response(200, json={"status": "ok"})
+
+
+class TestOutput:
+    def test_into_a_pipe_a_list_is_json_lines(self, run: Run):
+        result = run(Script(listed(job(id="job_1"), job(id="job_2"))), "jobs")
+        assert result.exit_code == 0
+        assert [json.loads(line)["id"] for line in result.stdout.splitlines()] == ["job_1", "job_2"]
+
+    def test_what_the_service_tells_beyond_our_knowledge_is_kept(self, run: Run):
+        result = run(Script(listed(job(novel={"field": 1}))), "jobs", "--json")
+        assert json.loads(result.stdout)["novel"] == {"field": 1}
+
+    def test_a_table_is_made_when_asked_for(self, run: Run):
+        result = run(Script(listed(job(name="[tickets]"))), "jobs", "--table")
+        assert "62 %" in result.stdout
+        assert "[tickets]" in result.stdout
+
+    def test_an_empty_list_says_how_to_go_on_and_prints_nothing(self, run: Run):
+        result = run(Script(listed()), "jobs", "--table")
+        assert "llkd distill" in result.stderr
+        assert result.stdout == ""
+
+
+class TestFailures:
+    @pytest.mark.parametrize(
+        ("trouble", "code"),
+        [
+            (problem(404, "not-found", detail="There is no job named 'x'."), 1),
+            (problem(401, "unauthorized"), 1),
+            (problem(422, "validation-error"), 1),
+            (problem(500), 1),
+            (httpx.Response(200, content=b"<html>"), 1),
+            (httpx.UnsupportedProtocol("no"), 69),
+        ],
+        ids=["404", "401", "422", "500", "another service", "unreachable"],
+    )
+    def test_each_has_its_code_and_one_line(self, run: Run, trouble, code):
+        result = run(Script(*[trouble] * 8), "cancel", "x")
+        assert result.exit_code == code
+        assert result.stderr.startswith("llkd: ")
+        assert "Traceback" not in result.output
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            ["nonsense"],
+            ["datasets", "add", "no-such-file.csv"],
+            ["distill", "no-such-file.csv", "--labels", "no-such-file.yaml"],
+            ["--url", "ftp://host", "jobs"],
+            ["predict"],
+        ],
+    )
+    def test_wrong_usage_is_two(self, arguments: list[str]):
+        assert CliRunner().invoke(app, arguments).exit_code == 2
+
+    def test_an_interrupt_is_130(self, run: Run):
+        class Interrupted(Script):
+            def __call__(self, request: httpx.Request) -> httpx.Response:
+                raise KeyboardInterrupt
+
+        assert run(Interrupted(), "jobs").exit_code == 130
+
+
+class TestLabelsFile:
+    @pytest.mark.parametrize(
+        ("text", "told"),
+        [
+            ("[billing, no, 1]", [{"name": "billing"}, {"name": "no"}, {"name": "1"}]),
+            (
+                "billing: Invoices\ntech:\n",
+                [{"name": "billing", "description": "Invoices"}, {"name": "tech"}],
+            ),
+            (
+                '{"labels": ["a", {"name": "b", "examples": ["x"]}]}',
+                [{"name": "a"}, {"name": "b", "examples": ["x"]}],
+            ),
+            (
+                "- name: a\n  description: A\n- b\n",
+                [{"name": "a", "description": "A"}, {"name": "b"}],
+            ),
+        ],
+    )
+    def test_every_way_to_write_them_is_read(self, tmp_path: Path, text: str, told):
+        assert read_labels(Path(labels_file(tmp_path, text))) == told
+
+    @pytest.mark.parametrize("text", ["", "billing", "[[1]]", "{", "a: [b]", "labels:\n"])
+    def test_what_holds_no_labels_is_wrong_usage(self, run: Run, tmp_path: Path, text: str):
+        texts = tmp_path / "texts.txt"
+        texts.write_text("hello\n")
+        result = run(Script(), "distill", str(texts), "--labels", labels_file(tmp_path, text))
+        assert result.exit_code == 2
+
+
+class TestDistill:
+    def test_the_whole_request_is_made_of_options(self, run: Run, tmp_path: Path):
+        script = Script(HEALTH, httpx.Response(202, json=job("queued")))
+        result = run(
+            script,
+            *("distill", "ds_1", "--labels", labels_file(tmp_path), "--no-watch"),
+            *("--teacher", "teacher_01", "--name", "tickets", "--budget-usd", "2.5"),
+            *("--selection", "all", "--student", '{"kind": "static"}'),
+            *("--set", "training.epochs=3", "--set", "metadata.team=cx"),
+        )
+        assert result.exit_code == 0, result.output
+        assert json.loads(script.asked[-1].content) == {
+            "dataset_id": "ds_1",
+            "labels": [{"name": "billing"}, {"name": "tech"}],
+            "teacher": {"kind": "openai", "teacher_id": "teacher_01"},
+            "name": "tickets",
+            "budget": {"max_usd": 2.5},
+            "selection": {"kind": "all"},
+            "student": {"kind": "static"},
+            "training": {"epochs": 3},
+            "metadata": {"team": "cx"},
+        }
+        assert json.loads(result.stdout)["id"] == "job_1"
+
+    def test_a_job_that_fails_ends_with_one_and_says_why(self, run: Run, tmp_path: Path):
+        failed = job("failed", error={"title": "Lost", "detail": "the disk is full"})
+        script = Script(
+            HEALTH, httpx.Response(202, json=job("queued")), httpx.Response(200, json=failed)
+        )
+        result = run(script, "distill", "ds_1", "--labels", labels_file(tmp_path))
+        assert result.exit_code == 1
+        assert "the disk is full" in result.stderr
+        assert json.loads(result.stdout)["job"]["state"] == "failed"
+
+
+class TestPredict:
+    def test_one_text_is_one_document(self, run: Run):
+        answer = {"index": 0, "label": "a", "score": 0.9, "scores": [{"label": "a", "score": 0.9}]}
+        script = Script(httpx.Response(200, json={"model": "model_1", "data": [answer]}))
+        result = run(script, "predict", "tickets", "where is it?")
+        assert json.loads(result.stdout) == {"model": "model_1", **answer}
+
+
+class TestDoctor:
+    def test_without_a_service_it_ends_with_69_and_still_looks_at_the_machine(self, run: Run):
+        result = run(Script(*[httpx.ConnectError("refused")] * 8), "doctor", "--json")
+        found = {each["name"]: each for each in json.loads(result.stdout)["findings"]}
+        assert result.exit_code == 69
+        assert found["service"]["state"] == "missing"
+        assert {"Python", "GPU", "disk", "llkd-client"} <= found.keys()
+
+    def test_a_database_that_is_away_is_told_in_the_services_words(self, run: Run):
+        script = Script(
+            HEALTH,
+            httpx.Response(200, json={"version": "1"}),
+            *[problem(503, "unavailable", detail="The database does not answer.")] * 8,
+            listed(),
+        )
+        result = run(script, "doctor", "--json")
+        found = {each["name"]: each for each in json.loads(result.stdout)["findings"]}
+        assert "database does not answer" in found["ready"]["detail"]
+        assert result.exit_code == 1
+
+    def test_no_value_of_a_setting_is_shown(self, run: Run, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setenv("LLKD_DATABASE_URL", "postgresql://me:hunter2@host/db")
+        monkeypatch.setenv("LLKD_API_KEY", "a-key-that-nobody-may-see")
+        result = run(Script(*[httpx.ConnectError("refused")] * 8), "doctor", "--table")
+        assert "hunter2" not in result.output
+        assert "nobody" not in result.output
+
+
+class TestStart:
+    def test_help_loads_neither_http_nor_shapes(self):
+        loaded = subprocess.run(
+            [
+                sys.executable,
+                "-c",
+                "import sys; import llkd_client.cli.main; "
+                "print({'httpx', 'pydantic', 'rich', 'yaml'} & {*sys.modules})",
+            ],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert loaded.stdout.strip() == "set()"
+
+    def test_commands_are_completed(self):
+        told = subprocess.run(
+            [sys.executable, "-c", "from llkd_client.cli import main; main()"],
+            env={"_LLKD_COMPLETE": "complete_bash", "COMP_WORDS": "llkd pre", "COMP_CWORD": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert "predict" in told.stdout
