@@ -14,16 +14,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import httpx
 from rich.console import Console
 
 from benchmarks.gold_folder import NotAFolderOfOurs, Task, read_task, write_uploads
 from benchmarks.machine import describe_machine
 from benchmarks.summary import SeededRow, as_summary_table
-from demo.api_client import ApiClient, ApiProblem, Json
 from demo.results import ResultRow, student_row, teacher_row
 from demo.service import Service, ServiceFailed, running_service
-from demo.watching import JobFailed, follow
+from demo.watching import connect, follow
+from llkd_client import Client, LlkdError
+
+Json = dict[str, Any]
 
 
 def main() -> int:
@@ -32,7 +33,7 @@ def main() -> int:
     console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
     try:
         _measure(options, console)
-    except (NotAFolderOfOurs, ServiceFailed, JobFailed, ApiProblem, httpx.TransportError) as error:
+    except (NotAFolderOfOurs, ServiceFailed, LlkdError) as error:
         console.print(f"Failed: {error}", style="red", markup=False, soft_wrap=True)
         return 1
     except KeyboardInterrupt:
@@ -47,7 +48,7 @@ def _measure(options: argparse.Namespace, console: Console) -> None:
     with (
         tempfile.TemporaryDirectory(prefix="llkd-benchmark-") as scratch,
         running_service(Path(scratch) / "var") as service,
-        ApiClient(service.url) as client,
+        connect(service.url) as client,
     ):
         for folder in options.folders:
             rows: list[SeededRow] = []
@@ -63,7 +64,7 @@ class _Bench:
 
     def __init__(
         self,
-        client: ApiClient,
+        client: Client,
         service: Service,
         console: Console,
         task: Task,
@@ -73,16 +74,14 @@ class _Bench:
         self._client, self._service, self._console = client, service, console
         self._task, self._seed = task, seed
         pool, test = write_uploads(task, scratch)
-        self._pool = client.upload(pool, name=task.name, text_column="text")
-        self._gold = client.upload(
-            test, name=f"{task.name}-gold", text_column="text", label_column="label"
-        )
+        self._pool = client.datasets.add(pool, name=task.name)
+        self._gold = client.datasets.add(test, name=f"{task.name}-gold", label_column="label")
 
     def run(self, selections: Sequence[str], training: Json) -> list[SeededRow]:
         """The teacher's row, then one for each selection."""
         rows: list[ResultRow] = []
         for selection in selections:
-            job_id = self._client.create_job(self._spec(selection, training))["id"]
+            job_id = self._client.jobs.create(**self._spec(selection, training)).id
             job = follow(
                 self._client,
                 job_id,
@@ -90,7 +89,7 @@ class _Bench:
                 console=self._console,
                 alive=self._service.check,
             )
-            report = self._client.report(job_id)
+            report = self._client.jobs.report(job_id)
             if not rows:
                 rows.append(teacher_row(job, report, name="teacher"))
             rows.append(student_row(report, name=selection))
@@ -99,7 +98,7 @@ class _Bench:
     def _spec(self, selection: str, training: Json) -> Json:
         return {
             "name": _model_name(f"{self._task.name}-{selection}"),
-            "dataset_id": self._pool["id"],
+            "dataset_id": self._pool.id,
             "labels": [
                 {"name": label, "examples": list(self._task.examples[label])}
                 for label in self._task.labels
@@ -107,7 +106,7 @@ class _Bench:
             "teacher": {"kind": "few_shot"},
             "selection": {"kind": selection},
             "training": {**training, "seed": self._seed},
-            "evaluation": {"dataset_id": self._gold["id"]},
+            "evaluation": {"dataset_id": self._gold.id},
         }
 
 

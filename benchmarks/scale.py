@@ -14,20 +14,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice, pairwise
 from pathlib import Path
+from typing import Any
 
-import httpx
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.machine import describe_machine
 from benchmarks.memory import PeakMemory
 from benchmarks.short_texts import short_texts, write_texts
-from demo.api_client import ApiClient, ApiProblem, Json
 from demo.phrases import load_intents
 from demo.results import stage_seconds
 from demo.service import WORKER, Service, ServiceFailed, running_service
-from demo.watching import JobFailed, follow
+from demo.watching import connect, follow
+from llkd_client import Client, Dataset, Job, LlkdError
 
+Json = dict[str, Any]
 PREDICT_BATCH = 64
 # Seconds may grow with rows to at most this power before we no longer say "linear": a
 # little room for a machine that is not ours alone.
@@ -57,7 +58,7 @@ def main() -> int:
         results = [
             _kept(_measure(size, options, console), options, machine) for size in options.sizes
         ]
-    except (ServiceFailed, JobFailed, ApiProblem, httpx.TransportError) as error:
+    except (ServiceFailed, LlkdError) as error:
         console.print(f"Failed: {error}", style="red", markup=False, soft_wrap=True)
         return 1
     except KeyboardInterrupt:
@@ -84,7 +85,7 @@ def _measure(size: int, options: argparse.Namespace, console: Console) -> SizeRe
     with (
         tempfile.TemporaryDirectory(prefix="llkd-scale-") as scratch,
         running_service(Path(scratch) / "var") as service,
-        ApiClient(service.url) as client,
+        connect(service.url) as client,
         PeakMemory(
             {name: process.pid for name, process in service.processes.items()},
             children_of=WORKER,
@@ -93,24 +94,29 @@ def _measure(size: int, options: argparse.Namespace, console: Console) -> SizeRe
         file = Path(scratch) / "texts.jsonl"
         write_texts(file, size, seed=options.seed)
         started = time.monotonic()
-        dataset = client.upload(file, name=f"scale-{size}", text_column="text")
+        dataset = client.datasets.add(file, name=f"scale-{size}")
         seconds = {"upload": time.monotonic() - started}
         job = _job(client, service, _spec(dataset, options), console, title=f"{size:,} texts")
         seconds |= stage_seconds(job)
-        seconds["predict"] = _predict(client, job["model_id"], size, seed=options.seed)
-        training = client.report(job["id"])["training"]
-    return SizeResult(size, seconds, memory.peaks, training["gradient_samples"])
+        seconds["predict"] = _predict(client, _model_of(job), size, seed=options.seed)
+        training = client.jobs.report(job.id).training
+    return SizeResult(size, seconds, memory.peaks, training.gradient_samples)
 
 
-def _job(client: ApiClient, service: Service, spec: Json, console: Console, *, title: str) -> Json:
-    job_id = client.create_job(spec)["id"]
+def _job(client: Client, service: Service, spec: Json, console: Console, *, title: str) -> Job:
+    job_id = client.jobs.create(**spec).id
     return follow(client, job_id, title=title, console=console, alive=service.check)
 
 
-def _spec(dataset: Json, options: argparse.Namespace) -> Json:
+def _model_of(job: Job) -> str:
+    assert job.model_id is not None
+    return job.model_id
+
+
+def _spec(dataset: Dataset, options: argparse.Namespace) -> Json:
     return {
         "name": "scale",
-        "dataset_id": dataset["id"],
+        "dataset_id": dataset.id,
         "labels": [
             {
                 "name": intent.name,
@@ -126,7 +132,7 @@ def _spec(dataset: Json, options: argparse.Namespace) -> Json:
     }
 
 
-def _predict(client: ApiClient, model: str, size: int, *, seed: int) -> float:
+def _predict(client: Client, model: str, size: int, *, seed: int) -> float:
     """Seconds to classify as many texts again, in requests of PREDICT_BATCH, one at a time."""
     texts = short_texts(size, seed=seed + 1)
     spent = 0.0

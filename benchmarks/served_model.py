@@ -4,16 +4,18 @@ import json
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
 from benchmarks.gold_folder import Gold
 from benchmarks.registering import shelf
 from benchmarks.serving_texts import ServingTexts
-from demo.api_client import ApiClient, Json
 from demo.service import running_service
-from demo.watching import follow
+from demo.watching import connect, follow
+from llkd_client import Dataset
 
+Json = dict[str, Any]
 NAME = "serving"
 # A head whose probabilities mean something; not the best one there is.
 EPOCHS = 2
@@ -30,7 +32,7 @@ def ensure_model(
         brought: folder of an exported model that is put there; None trains one.
 
     Raises:
-        ServiceFailed, JobFailed, ApiProblem: the service could not make it.
+        ServiceFailed, LlkdError: the service could not make it.
     """
     with shelf(data_dir) as stored:
         known = stored.find(NAME)
@@ -45,19 +47,19 @@ def _trained(data_dir: Path, texts: ServingTexts, console: Console) -> str:
     with (
         tempfile.TemporaryDirectory(prefix="llkd-texts-") as scratch,
         running_service(data_dir) as service,
-        ApiClient(service.url) as client,
+        connect(service.url) as client,
     ):
         train, validation = Path(scratch) / "train.jsonl", Path(scratch) / "validation.jsonl"
         _write(texts.train[VALIDATED_ON:], train)
         _write(texts.train[:VALIDATED_ON], validation)
-        dataset = client.upload(train, name=NAME, text_column="text", teacher_label_column="label")
-        gold = client.upload(validation, name=NAME, text_column="text", label_column="label")
-        job = client.create_job(_spec(dataset, gold, texts))
+        dataset = client.datasets.add(train, name=NAME, teacher_label_column="label")
+        gold = client.datasets.add(validation, name=NAME, label_column="label")
+        job = client.jobs.create(**_spec(dataset, gold, texts))
         done = follow(
-            client, job["id"], title="the served model", console=console, alive=service.check
+            client, job.id, title="the served model", console=console, alive=service.check
         )
-        found: str = done["model_id"]
-        return found
+        assert done.model_id is not None
+        return done.model_id
 
 
 def _write(texts: Sequence[Gold], file: Path) -> None:
@@ -67,13 +69,13 @@ def _write(texts: Sequence[Gold], file: Path) -> None:
             lines.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 
-def _spec(dataset: Json, validation: Json, texts: ServingTexts) -> Json:
+def _spec(dataset: Dataset, validation: Dataset, texts: ServingTexts) -> Json:
     return {
         "name": NAME,
-        "dataset_id": dataset["id"],
+        "dataset_id": dataset.id,
         "labels": [{"name": label} for label in texts.labels],
         "teacher": {"kind": "provided"},
-        "evaluation": {"dataset_id": validation["id"]},
+        "evaluation": {"dataset_id": validation.id},
         "selection": {"kind": "all"},
         "training": {"epochs": EPOCHS, "early_stopping": False},
     }

@@ -27,19 +27,17 @@ from benchmarks.serving_figures import LoadShape
 from benchmarks.serving_report import keep, report
 from benchmarks.serving_run import Arena, Plan, measure
 from benchmarks.serving_texts import ServingTexts, from_folder, generated, lengths_said
-from demo.api_client import ApiProblem
 from demo.service import ServiceFailed, terminate_as_interrupt
-from demo.watching import JobFailed
 from llkd.engine_choice import AUTO
 from llkd.engines.base import REFERENCE, EngineName
+from llkd_client import LlkdError
 
 TRAINED_ON = 600 + VALIDATED_ON
 # The setting that has every model served by one engine.
 PINNED = "LLKD_PREDICT_ENGINE"
 FAILURES = (
     ServiceFailed,
-    JobFailed,
-    ApiProblem,
+    LlkdError,
     NotForPeers,
     httpx.TransportError,
 )

@@ -6,16 +6,18 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
-import httpx
 from rich.console import Console
 
 from demo import corpus
-from demo.api_client import ApiClient, ApiProblem, Json
 from demo.results import as_table, student_row, teacher_row, verdict
 from demo.service import ROOT, Service, ServiceFailed, running_service
-from demo.watching import JobFailed, follow
+from demo.watching import connect, follow
+from llkd_client import Client, Dataset, Job, LlkdError
 
+Json = dict[str, Any]
+ACTIVE_STATES = ("queued", "running")
 NEW_TEXTS = (
     "I sent the tent back two weeks ago, so when do I see my money?",
     "hiya, dont want to cancel anything, the app just shows a white screen since friday",
@@ -34,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console(width=None if sys.stdout.isatty() else 110, highlight=False)
     try:
         _demonstrate(console, options)
-    except (ServiceFailed, JobFailed, ApiProblem, httpx.TransportError) as error:
+    except (ServiceFailed, LlkdError) as error:
         console.print(f"The demo failed: {error}", style="red", markup=False, soft_wrap=True)
         return 1
     except KeyboardInterrupt:
@@ -55,7 +57,7 @@ def _demonstrate(console: Console, options: argparse.Namespace) -> None:
     console.print("Starting the API and a worker …")
     with running_service(options.data_dir, port=options.port, settings=LIVELY) as service:
         console.print(f"Listening on {service.url} (logs: {options.data_dir}/*.log)")
-        with ApiClient(service.url) as client, _logs_on_failure(service, console):
+        with connect(service.url) as client, _logs_on_failure(service, console):
             model = _two_jobs(console, client, service, files, made)
             _predict(console, client, model)
             console.print(f"All of it took {time.monotonic() - started:.0f} s.")
@@ -66,46 +68,47 @@ def _demonstrate(console: Console, options: argparse.Namespace) -> None:
 
 def _two_jobs(
     console: Console,
-    client: ApiClient,
+    client: Client,
     service: Service,
     files: corpus.CorpusFiles,
     made: corpus.Corpus,
 ) -> str:
     """Distil with LLKD and with every pseudo-label; print the table; return LLKD's model id."""
     # A run that was killed may have left a job, which would keep the worker from ours.
-    for left in client.active_jobs():
-        client.cancel(left["id"])
-    pool = client.upload(files.train, name="support", text_column="text")
-    gold = client.upload(files.test, name="support-gold", text_column="text", label_column="label")
-    console.print(f"Uploaded {pool['statistics']['unique']:,} texts as {pool['id']}")
+    for state in ACTIVE_STATES:
+        for left in client.jobs.list(state=state):
+            client.jobs.cancel(left.id)
+    pool = client.datasets.add(files.train, name="support")
+    gold = client.datasets.add(files.test, name="support-gold", label_column="label")
+    console.print(f"Uploaded {pool.statistics.unique:,} texts as {pool.id}")
     llkd = _job(console, client, service, _spec(pool, gold, made))
-    steps = client.report(llkd["id"])["training"]["steps"]
+    steps = client.jobs.report(llkd.id).training.steps
     everything = _job(console, client, service, _replay(llkd, selection="all", steps=steps))
-    stored = everything["progress"]["teacher"]
     console.print(
-        f"The second job learned from the first one's {stored['cached']:,} answers: no teacher "
-        "was asked again."
+        f"The second job learned from the first one's {everything.progress.teacher.cached:,} "
+        "answers: no teacher was asked again."
     )
     _compare(console, client, llkd, everything)
-    return str(llkd["model_id"])
+    assert llkd.model_id is not None
+    return llkd.model_id
 
 
-def _job(console: Console, client: ApiClient, service: Service, spec: Json) -> Json:
+def _job(console: Console, client: Client, service: Service, spec: Json) -> Job:
     """Create the job and see it through; cancel it when we are interrupted."""
-    job_id = client.create_job(spec)["id"]
+    job_id = client.jobs.create(**spec).id
     title = f"{spec['selection']['kind']:<4}"
     try:
         return follow(client, job_id, title=title, console=console, alive=service.check)
     except KeyboardInterrupt:
-        with suppress(ApiProblem, httpx.TransportError):
-            client.cancel(job_id)
+        with suppress(LlkdError):
+            client.jobs.cancel(job_id)
         raise
 
 
-def _spec(pool: Json, gold: Json, made: corpus.Corpus) -> Json:
+def _spec(pool: Dataset, gold: Dataset, made: corpus.Corpus) -> Json:
     return {
         "name": "support-llkd",
-        "dataset_id": pool["id"],
+        "dataset_id": pool.id,
         "labels": [
             {"name": label.name, "description": label.description, "examples": label.examples}
             for label in made.labels
@@ -114,23 +117,23 @@ def _spec(pool: Json, gold: Json, made: corpus.Corpus) -> Json:
         "teacher": {"kind": "few_shot"},
         "selection": {"kind": "llkd"},
         "training": {"epochs": PASSES},
-        "evaluation": {"dataset_id": gold["id"]},
+        "evaluation": {"dataset_id": gold.id},
     }
 
 
-def _replay(job: Json, *, selection: str, steps: int) -> Json:
+def _replay(job: Job, *, selection: str, steps: int) -> Json:
     """Another student from that job's answers, of as many optimizer steps: someone is watching,
     and three passes over everything would take four times as long."""
     return {
-        "from_job": job["id"],
+        "from_job": job.id,
         "name": f"support-{selection}",
         "selection": {"kind": selection},
         "training": {"max_steps": steps},
     }
 
 
-def _compare(console: Console, client: ApiClient, llkd: Json, everything: Json) -> None:
-    llkd_report, all_report = client.report(llkd["id"]), client.report(everything["id"])
+def _compare(console: Console, client: Client, llkd: Job, everything: Job) -> None:
+    llkd_report, all_report = client.jobs.report(llkd.id), client.jobs.report(everything.id)
     rows = (
         teacher_row(llkd, llkd_report, name="teacher"),
         student_row(llkd_report, name="student, LLKD"),
@@ -146,12 +149,10 @@ def _compare(console: Console, client: ApiClient, llkd: Json, everything: Json) 
     console.print(verdict(*rows), soft_wrap=True)
 
 
-def _predict(console: Console, client: ApiClient, model: str) -> None:
+def _predict(console: Console, client: Client, model: str) -> None:
     console.print("\nThree new texts, answered by the LLKD student:")
-    for text, answer in zip(
-        NEW_TEXTS, client.predict(model, NEW_TEXTS, top_k=3)["data"], strict=True
-    ):
-        scores = ", ".join(f"{each['label']} {each['score']:.2f}" for each in answer["scores"])
+    for text, answer in zip(NEW_TEXTS, client.predict(model, NEW_TEXTS, top_k=3).data, strict=True):
+        scores = ", ".join(f"{each.label} {each.score:.2f}" for each in answer.scores)
         console.print(f"  {text}\n    → {scores}", markup=False, soft_wrap=True)
 
 
@@ -183,7 +184,7 @@ def _wait(service: Service) -> None:
 def _logs_on_failure(service: Service, console: Console) -> Iterator[None]:
     try:
         yield
-    except (JobFailed, ApiProblem, httpx.TransportError):
+    except LlkdError:
         for name in service.processes:
             console.print(service.log_tail(name), markup=False, soft_wrap=True)
         raise

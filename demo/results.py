@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from demo.api_client import Json
+from llkd_client import Job, Report
+from llkd_client.shapes.reports import Measured as Figure
 
 NOTHING = "-"
 HEADINGS = ("accuracy", "macro-F1 (95 %)", "unique texts", "gradient", "epochs", "time")
@@ -42,40 +42,38 @@ class ResultRow:
     epochs: float | None = None
 
 
-def teacher_row(job: Json, report: Json, *, name: str) -> ResultRow:
+def teacher_row(job: Job, report: Report, *, name: str) -> ResultRow:
     """The teacher against gold; `seconds` is the label stage of this job."""
-    evaluation = report["teacher"]["evaluation"]
+    evaluation = report.teacher.evaluation
+    assert evaluation is not None, "the job has gold"
     return ResultRow(
         name,
-        _measured(evaluation["accuracy"]),
-        _measured(evaluation["macro_f1"]),
+        _measured(evaluation.accuracy),
+        _measured(evaluation.macro_f1),
         stage_seconds(job).get("label", 0.0),
     )
 
 
-def student_row(report: Json, *, name: str) -> ResultRow:
+def student_row(report: Report, *, name: str) -> ResultRow:
     """The student against gold; `seconds` is the time it trained."""
-    evaluation, training = report["student"]["evaluation"], report["training"]
+    evaluation, training = report.student.evaluation, report.training
+    assert evaluation is not None, "the job has gold"
     return ResultRow(
         name,
-        _measured(evaluation["accuracy"]),
-        _measured(evaluation["macro_f1"]),
-        training["seconds"],
-        pool=training["pool"],
-        unique=training["unique_samples"],
-        gradient=training["gradient_samples"],
-        steps=training["steps"],
-        epochs=training["epochs"],
+        _measured(evaluation.accuracy),
+        _measured(evaluation.macro_f1),
+        training.seconds,
+        pool=training.pool,
+        unique=training.unique_samples,
+        gradient=training.gradient_samples,
+        steps=training.steps,
+        epochs=training.epochs,
     )
 
 
-def stage_seconds(job: Json) -> dict[str, float]:
+def stage_seconds(job: Job) -> dict[str, float]:
     """Wall seconds of each finished stage, by its name."""
-    return {
-        stage["name"]: (_time(stage["finished_at"]) - _time(stage["started_at"])).total_seconds()
-        for stage in job["stages"]
-        if stage["started_at"] and stage["finished_at"]
-    }
+    return {stage.name: stage.seconds for stage in job.stages if stage.seconds is not None}
 
 
 def as_table(rows: Sequence[ResultRow], *, title: str) -> Table:
@@ -135,12 +133,8 @@ def _within(inner: Measured, outer: Measured) -> bool:
     return outer.low <= inner.value <= outer.high
 
 
-def _measured(figure: Json) -> Measured:
-    return Measured(figure["value"], figure["low"], figure["high"])
-
-
-def _time(stamp: str) -> datetime:
-    return datetime.fromisoformat(stamp)
+def _measured(figure: Figure) -> Measured:
+    return Measured(figure.value, figure.low, figure.high)
 
 
 def _count(number: int | None) -> str:

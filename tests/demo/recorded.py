@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from llkd_client import Job, Report
+
 Json = dict[str, Any]
 
 
@@ -91,3 +93,11 @@ def job(
         "model_id": "model_01" if state == "succeeded" else None,
         "error": error,
     }
+
+
+def read_report(**given: Any) -> Report:
+    return Report.model_validate(report(**given))
+
+
+def read_job(**given: Any) -> Job:
+    return Job.model_validate(job(**given))

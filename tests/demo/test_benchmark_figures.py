@@ -39,7 +39,7 @@ class TestGrowth:
 
 class TestSummary:
     def test_figures_are_means_with_their_spread_over_seeds(self) -> None:
-        row = student_row(recorded.report(), name="llkd")
+        row = student_row(recorded.read_report(), name="llkd")
         better = replace(row, macro_f1=Measured(0.76, 0.74, 0.78))
         text = printed(as_summary_table([SeededRow(1, row), SeededRow(2, better)], title="set"))
         assert "75.0 ± 1.4" in text

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,8 @@ import pytest
 
 from demo import __main__ as demo
 from demo import watching
-from demo.api_client import ApiClient
 from demo.service import Service
+from llkd_client import Client
 from tests.demo import recorded
 
 
@@ -34,22 +33,29 @@ class ScriptedService:
             return self._told(path, request)
         if path == "/datasets":
             self.uploads.append(request.content)
-            body = {"id": f"ds_{len(self.uploads)}", "statistics": {"unique": 3000}}
+            counts = {"rows": 3000, "unique": 3000, "duplicates": 0, "set_aside": 0}
+            body = {
+                "id": f"ds_{len(self.uploads)}",
+                "name": "support",
+                "created_at": "2026-01-02T10:00:00Z",
+                "size_bytes": 1,
+                "statistics": counts,
+            }
             return httpx.Response(201, json=body)
         if path == "/jobs":
             self.specs.append(json.loads(request.content))
-            return httpx.Response(202, json={"id": f"job_{len(self.specs)}"})
+            return httpx.Response(202, json={"id": f"job_{len(self.specs)}", "state": "queued"})
         if path == "/predict":
-            return httpx.Response(200, json={"data": [self._prediction()] * 3})
+            return httpx.Response(200, json={"model": "model_01", "data": [self._prediction()] * 3})
         assert path.endswith("/cancel")
         self.cancelled.append(path.split("/")[2])
-        return httpx.Response(200, json={})
+        return httpx.Response(200, json=recorded.job(state="cancelled"))
 
     def _told(self, path: str, request: httpx.Request) -> httpx.Response:
         if path == "/jobs":
             running = request.url.params["state"] == "running"
-            left = [{"id": job} for job in self.left_over] if running else []
-            return httpx.Response(200, json={"data": left})
+            left = [{**recorded.job(), "id": job} for job in self.left_over] if running else []
+            return httpx.Response(200, json={"data": left, "has_more": False})
         if path.endswith("/report"):
             everything = path.split("/")[2] == "job_2"
             report = recorded.report(student_f1=0.70, gradient=9000) if everything else None
@@ -59,7 +65,8 @@ class ScriptedService:
         return httpx.Response(200, json={**job, "id": path.split("/")[2]})
 
     def _prediction(self) -> recorded.Json:
-        return {"label": "refund", "score": 0.9, "scores": [{"label": "refund", "score": 0.9}]}
+        scores = [{"label": "refund", "score": 0.9}]
+        return {"index": 0, "label": "refund", "score": 0.9, "scores": scores}
 
 
 def run(
@@ -69,9 +76,11 @@ def run(
     def no_processes(data_dir: Path, **_: Any) -> Iterator[Service]:
         yield Service("http://service", data_dir, {})
 
-    connect = partial(ApiClient, transport=httpx.MockTransport(script))
+    def connect(url: str) -> Client:
+        return Client(url, transport=httpx.MockTransport(script))
+
     monkeypatch.setattr(demo, "running_service", no_processes)
-    monkeypatch.setattr(demo, "ApiClient", connect)
+    monkeypatch.setattr(demo, "connect", connect)
     monkeypatch.setattr(watching, "POLL_EVERY_S", 0.0)
     return demo.main(["--data-dir", str(folder), *options])
 

@@ -12,10 +12,10 @@ from tests.demo import recorded
 def rows(
     *, llkd_f1: float, all_f1: float, spread: float = 0.02
 ) -> tuple[ResultRow, ResultRow, ResultRow]:
-    llkd = recorded.report(student_f1=llkd_f1, spread=spread)
-    everything = recorded.report(student_f1=all_f1, gradient=9600, unique=3200, spread=spread)
+    llkd = recorded.read_report(student_f1=llkd_f1, spread=spread)
+    everything = recorded.read_report(student_f1=all_f1, gradient=9600, unique=3200, spread=spread)
     return (
-        teacher_row(recorded.job(), llkd, name="teacher"),
+        teacher_row(recorded.read_job(), llkd, name="teacher"),
         student_row(llkd, name="student, LLKD"),
         student_row(everything, name="student, all"),
     )
@@ -74,4 +74,4 @@ class TestVerdict:
 
 class TestStageSeconds:
     def test_only_finished_stages_count(self) -> None:
-        assert stage_seconds(recorded.job()) == {"label": 12.5}
+        assert stage_seconds(recorded.read_job()) == {"label": 12.5}
