@@ -4,11 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.acceptance.deployment import Deployment
 from tests.dashboard.browser import Complaints, open_page, running_chromium
 from tests.worker.corpus import add_models
+
+# A machine that is busy with other tests takes its time; what is wrong stays wrong as long.
+expect.set_options(timeout=30_000)
 
 
 # A package's, not a session's: while it lives its event loop runs in this thread, and tests
@@ -20,20 +23,27 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="package")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """The API and a worker as `./run up` starts them, on tiny base models."""
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """The API alone, on a folder whose base models are tiny."""
     models_dir = add_models(tmp_path_factory.mktemp("base"))
     folder = tmp_path_factory.mktemp("dashboard")
     deployment = Deployment(folder, models_dir, database_url=None, redis_url=None)
+    deployment.allow_teachers("127.0.0.1:9")
     deployment.start_api()
-    deployment.start_worker()
     yield deployment
     deployment.close()
 
 
+@pytest.fixture(scope="package")
+def service(api: Deployment) -> Deployment:
+    """The API and a worker, as `./run up` starts them."""
+    api.start_worker()
+    return api
+
+
 @pytest.fixture
-def base_url(service: Deployment) -> str:
-    return f"http://127.0.0.1:{service.port}"
+def base_url(api: Deployment) -> str:
+    return f"http://127.0.0.1:{api.port}"
 
 
 @pytest.fixture

@@ -1,10 +1,11 @@
 """The page around every view: where it leads, its colours, its keyboard, and what it obeys."""
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.dashboard.browser import Complaints, save_screenshot
 
+KEY = "a-key-that-is-long-enough"
 VIEWS = ["data", "new", "jobs", "models", "teachers"]
 
 
@@ -49,6 +50,45 @@ class TestShell:
     def test_an_address_of_no_view_says_so(self, page: Page) -> None:
         page.goto("/#/nowhere")
         expect(page.get_by_role("heading", name="Not found")).to_be_visible()
+
+
+class TestKey:
+    def test_it_is_asked_for_when_the_service_wants_one_and_kept_in_this_tab_alone(
+        self, page: Page, complaints: Complaints
+    ) -> None:
+        complaints.expect("401")
+
+        def want_key(route: Route) -> None:
+            if route.request.headers.get("authorization") == f"Bearer {KEY}":
+                route.fallback()
+            else:
+                route.fulfill(status=401, json={"title": "Unauthorized", "status": 401})
+
+        page.route("**/datasets**", want_key)
+        page.goto("/")
+        dialog = page.get_by_role("dialog")
+        dialog.get_by_label("API key").fill("wrong")
+        dialog.get_by_role("button", name="Use this key").click()
+        expect(dialog.get_by_role("alert")).to_contain_text("not valid")
+        dialog.get_by_label("API key").fill(KEY)
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", name="Datasets")).to_be_visible()
+        expect(dialog).to_have_count(0)
+        assert page.evaluate("sessionStorage.getItem('llkd.key')") == KEY
+        assert page.evaluate("localStorage.length") == 0
+        page.get_by_role("button", name="Forget key").click()
+        expect(dialog).to_be_visible()
+
+    def test_without_one_the_view_says_what_it_lacks(
+        self, page: Page, complaints: Complaints
+    ) -> None:
+        complaints.expect("401")
+        refusal = {"title": "Unauthorized", "detail": "A valid API key is required."}
+        page.route("**/models**", lambda route: route.fulfill(status=401, json=refusal))
+        page.goto("/#/models")
+        expect(page.get_by_role("dialog")).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("alert")).to_contain_text("A valid API key is required.")
 
 
 class TestPolicy:

@@ -45,7 +45,7 @@ export function table(columns, rows, { caption, rowClass } = {}) {
   const kinds = columns.map(([, , kind]) => kind ?? null);
   return h(
     "div.scroll",
-    { tabindex: "0", role: "region", "aria-label": caption ?? "Table" },
+    { tabindex: "0", role: "group", "aria-label": caption ? `${caption}, scrolls sideways` : "Table" },
     h(
       "table",
       caption ? h("caption.unseen", caption) : null,
@@ -157,8 +157,10 @@ export async function during(button, what, work, place) {
 export function debounce(work, ms, { signal } = {}) {
   let timer;
   signal?.addEventListener("abort", () => clearTimeout(timer), { once: true });
-  return (...values) => {
+  const call = (...values) => {
     clearTimeout(timer);
     if (!signal?.aborted) timer = setTimeout(() => work(...values), ms);
   };
+  call.cancel = () => clearTimeout(timer);
+  return call;
 }

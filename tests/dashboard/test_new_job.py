@@ -1,0 +1,115 @@
+"""New job: labels, a teacher, what it will take, and the call that starts it."""
+
+import json
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.acceptance.deployment import Deployment
+from tests.dashboard.browser import save_screenshot
+from tests.worker.corpus import LABELS
+
+TINY = '{"confidence": "given", "student": {"model": "local/tiny", "max_length": 16}}'
+
+
+@pytest.fixture(scope="package")
+def dataset_id(api: Deployment) -> str:
+    return api.upload()
+
+
+def told(page: Page) -> dict[str, Any]:
+    """The JSON that the page says it will send."""
+    text = page.locator("pre[aria-label=JSON]").text_content()
+    assert text is not None
+    body: dict[str, Any] = json.loads(text)
+    return body
+
+
+def name_labels(page: Page) -> None:
+    for place, name in enumerate(["billing", "failure"]):
+        page.get_by_label("Name", exact=True).nth(place).fill(name)
+
+
+class TestNewJob:
+    def test_defaults_are_left_out_of_what_is_sent(self, page: Page, dataset_id: str) -> None:
+        page.goto(f"/#/new?dataset={dataset_id}")
+        name_labels(page)
+        page.get_by_label("Few-shot").check()
+        assert told(page) == {
+            "name": "tickets",
+            "dataset_id": dataset_id,
+            "labels": [{"name": "billing"}, {"name": "failure"}],
+            "teacher": {"kind": "few_shot"},
+        }
+        estimate = page.locator(".estimate")
+        expect(estimate).to_contain_text("Calls to the teacher")
+        expect(estimate).to_contain_text("Money")
+        save_screenshot(page, "new-job")
+
+    def test_many_labels_are_pasted_at_once(self, page: Page, dataset_id: str) -> None:
+        page.goto(f"/#/new?dataset={dataset_id}")
+        page.get_by_role("button", name="Paste many").click()
+        page.get_by_role("dialog").get_by_role("textbox").fill(
+            "billing: Invoices: all of them\naccount\tLogin, password\n\nother"
+        )
+        page.get_by_role("button", name="Add them").click()
+        assert told(page)["labels"] == [
+            {"name": "billing", "description": "Invoices: all of them"},
+            {"name": "account", "description": "Login, password"},
+            {"name": "other"},
+        ]
+
+    def test_gold_labels_name_the_labels(self, page: Page, dataset_id: str) -> None:
+        page.goto(f"/#/new?dataset={dataset_id}")
+        page.get_by_role("button", name="Take the 3 gold labels").click()
+        assert [label["name"] for label in told(page)["labels"]] == sorted(LABELS)
+
+    def test_answers_in_the_data_are_the_teacher_where_there_are_some(
+        self, page: Page, dataset_id: str, api: Deployment
+    ) -> None:
+        page.goto(f"/#/new?dataset={dataset_id}")
+        assert told(page)["teacher"] == {"kind": "provided"}
+        bare = api.http.post("/datasets", json={"name": "bare", "rows": [{"text": "one"}]})
+        page.goto(f"/#/new?dataset={bare.json()['id']}")
+        expect(page.get_by_label("Answers in the data")).to_be_disabled()
+        assert told(page)["teacher"] == {"kind": "few_shot"}
+
+    def test_what_the_service_refuses_is_marked_where_it_is(
+        self, page: Page, complaints: Any, dataset_id: str
+    ) -> None:
+        complaints.expect("422")
+        page.goto(f"/#/new?dataset={dataset_id}")
+        for place in range(2):
+            page.get_by_label("Name", exact=True).nth(place).fill("billing")
+        expect(page.get_by_role("alert")).to_contain_text("billing")
+
+    def test_the_curl_quotes_and_names_no_key(self, page: Page, dataset_id: str) -> None:
+        page.goto(f"/#/new?dataset={dataset_id}")
+        name_labels(page)
+        page.get_by_label("What it means").first.fill("what's owed")
+        curl = page.locator("pre[aria-label=curl]").text_content() or ""
+        assert "what'\\''s owed" in curl
+        assert curl.startswith("curl http://127.0.0.1:")
+        assert "Authorization" not in curl
+
+    def test_a_started_job_is_shown_and_listed(
+        self, page: Page, dataset_id: str, service: Deployment
+    ) -> None:
+        page.goto(f"/#/new?dataset={dataset_id}")
+        page.get_by_role("button", name="Take the 3 gold labels").click()
+        page.get_by_text("Selection, student, budget, certificate").click()
+        page.get_by_label("Anything else, as JSON").fill(TINY)
+        expect(page.locator(".estimate")).to_contain_text("Training steps")
+        page.get_by_role("button", name="Start the job").click()
+        page.wait_for_url("**/#/jobs/job_*")
+        job_id = page.url.rpartition("/")[2]
+        asked = service.tell(job_id)["request"]
+        assert asked["student"]["model"] == "local/tiny"
+        page.goto("/#/jobs")
+        expect(page.locator(f"a[href='#/jobs/{job_id}']")).to_have_text("tickets")
+        service.wait_for_end(job_id)
+        expect(page.get_by_role("row").filter(has_text="tickets").first).to_contain_text(
+            "succeeded"
+        )
+        save_screenshot(page, "jobs")
