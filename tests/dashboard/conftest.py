@@ -8,6 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.acceptance.deployment import Deployment
 from tests.dashboard.browser import Complaints, open_page, running_chromium
+from tests.dashboard.jobs import finish_job
 from tests.worker.corpus import add_models
 
 # A machine that is busy with other tests takes its time; what is wrong stays wrong as long.
@@ -39,6 +40,11 @@ def service(api: Deployment) -> Deployment:
     """The API and a worker, as `./run up` starts them."""
     api.start_worker()
     return api
+
+
+@pytest.fixture(scope="package")
+def finished_job(service: Deployment) -> str:
+    return finish_job(service)
 
 
 @pytest.fixture

@@ -4,34 +4,45 @@ from typing import Any
 
 from core.lifecycle import Stage
 from tests.acceptance.deployment import Deployment
-from tests.worker.corpus import make_rows
+from tests.worker.corpus import LABELS, make_rows
 
 Json = dict[str, Any]
 HARM = "<img src=x onerror=alert(1)><script>alert(2)</script> &amp; </title></style>"
+# Answers that are there: no model of a teacher has to be loaded.
+TEACHER = {"kind": "provided"}
+TRAINING = {"epochs": 2, "batch_size": 16, "learning_rate": 1e-3, "device": "cpu"}
 
 
-def harmful_rows(count: int = 240) -> list[Json]:
-    """Different texts, each with HTML in it, and gold on the first ones."""
-    return [row | {"text": f"{row['text']} {HARM}"} for row in make_rows(count)]
+def upload(service: Deployment, rows: list[Json]) -> str:
+    """A dataset with gold on some texts, and a teacher's answers to all."""
+    columns = {"text": "text", "label": "gold"} | {
+        name: name for name in ("teacher_label", "teacher_confidence")
+    }
+    told = [{column: row[name] for column, name in columns.items()} for row in rows]
+    answer = service.http.post("/datasets", json={"name": "tickets", "rows": told})
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
 
 
-def finish_job(service: Deployment, **changes: Any) -> str:
+def finish_job(service: Deployment) -> str:
     """A job that has succeeded, with gold, a report and an audit."""
-    job_id = service.submit(service.upload(harmful_rows()), **changes)
+    rows = [row | {"text": f"{row['text']} {HARM}"} for row in make_rows()]
+    job_id = service.submit(upload(service, rows), teacher=TEACHER, training=TRAINING)
     service.wait_for_end(job_id)
     return job_id
 
 
 def start_long_job(service: Deployment) -> str:
     """A job that trains for as long as a test may look at it."""
-    training = {"epochs": 400, "batch_size": 16, "early_stopping": False, "device": "cpu"}
-    job_id = service.submit(service.upload(harmful_rows()), training=training)
+    training = TRAINING | {"epochs": 1000, "early_stopping": False}
+    job_id = service.submit(upload(service, make_rows()), teacher=TEACHER, training=training)
     service.wait_for_place(job_id, Stage.TRAIN, attempt=1)
     return job_id
 
 
 def fail_job(service: Deployment) -> str:
-    """A job that ends with `too-few-labels`."""
-    job_id = service.submit(service.upload(make_rows(12, gold=0, first=5000)))
+    """A job whose teacher gave all texts the same label."""
+    rows = [row | {"teacher_label": LABELS[0]} for row in make_rows(40, gold=0)]
+    job_id = service.submit(upload(service, rows), teacher=TEACHER)
     service.wait_for_end(job_id, state="failed")
     return job_id

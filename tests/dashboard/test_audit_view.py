@@ -1,21 +1,14 @@
 """The label audit: corrected from the keyboard, kept, and the start of the next job."""
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from tests.acceptance.deployment import Deployment
 from tests.dashboard.browser import save_screenshot
-from tests.dashboard.jobs import finish_job
-
-
-@pytest.fixture(scope="module")
-def finished(service: Deployment) -> str:
-    return finish_job(service)
 
 
 class TestAudit:
-    def test_it_has_four_lists_that_the_arrows_reach(self, page: Page, finished: str) -> None:
-        page.goto(f"/#/jobs/{finished}/audit")
+    def test_it_has_four_lists_that_the_arrows_reach(self, page: Page, finished_job: str) -> None:
+        page.goto(f"/#/jobs/{finished_job}/audit")
         expect(page.get_by_role("tab")).to_have_count(4)
         page.get_by_role("tab").first.focus()
         page.keyboard.press("ArrowRight")
@@ -24,9 +17,9 @@ class TestAudit:
         )
 
     def test_corrections_are_kept_and_start_the_next_job(
-        self, page: Page, finished: str, service: Deployment
+        self, page: Page, finished_job: str, service: Deployment
     ) -> None:
-        page.goto(f"/#/jobs/{finished}/audit")
+        page.goto(f"/#/jobs/{finished_job}/audit")
         texts = page.locator(".judged")
         texts.first.focus()
         page.keyboard.press("2")
@@ -47,11 +40,13 @@ class TestAudit:
         expect(page.get_by_role("link", name="an earlier job")).to_be_visible()
         next_job = page.url.rsplit("/", 1)[-1]
         told = service.tell(next_job)
-        assert told["from_job"] == finished
+        assert told["from_job"] == finished_job
         service.wait_for_end(next_job)
 
-    def test_texts_are_texts_on_a_narrow_screen_too(self, narrow_page: Page, finished: str) -> None:
-        narrow_page.goto(f"/#/jobs/{finished}/audit")
+    def test_texts_are_texts_on_a_narrow_screen_too(
+        self, narrow_page: Page, finished_job: str
+    ) -> None:
+        narrow_page.goto(f"/#/jobs/{finished_job}/audit")
         expect(narrow_page.locator(".judged-text").first).to_contain_text("<script>")
         assert narrow_page.evaluate("document.documentElement.scrollWidth") <= 320
         save_screenshot(narrow_page, "audit-narrow")

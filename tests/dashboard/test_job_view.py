@@ -7,12 +7,7 @@ from playwright.sync_api import Page, expect
 
 from tests.acceptance.deployment import Deployment
 from tests.dashboard.browser import Complaints, save_screenshot
-from tests.dashboard.jobs import fail_job, finish_job, start_long_job
-
-
-@pytest.fixture(scope="module")
-def finished(service: Deployment) -> str:
-    return finish_job(service)
+from tests.dashboard.jobs import fail_job, start_long_job
 
 
 @pytest.fixture
@@ -23,8 +18,10 @@ def running(service: Deployment) -> Iterator[str]:
 
 
 class TestFinishedJob:
-    def test_it_shows_its_stages_and_leads_to_what_it_made(self, page: Page, finished: str) -> None:
-        page.goto(f"/#/jobs/{finished}")
+    def test_it_shows_its_stages_and_leads_to_what_it_made(
+        self, page: Page, finished_job: str
+    ) -> None:
+        page.goto(f"/#/jobs/{finished_job}")
         expect(page.locator(".badge")).to_have_text("succeeded")
         expect(page.locator(".timeline li[data-state=succeeded]")).to_have_count(4)
         expect(page.get_by_role("link", name="Report")).to_be_visible()
@@ -32,8 +29,10 @@ class TestFinishedJob:
         expect(page.get_by_role("link", name="Model", exact=True)).to_be_visible()
         expect(page.locator(".events")).to_contain_text("Succeeded")
 
-    def test_the_whole_run_is_replayed_from_the_keyboard(self, page: Page, finished: str) -> None:
-        page.goto(f"/#/jobs/{finished}")
+    def test_the_whole_run_is_replayed_from_the_keyboard(
+        self, page: Page, finished_job: str
+    ) -> None:
+        page.goto(f"/#/jobs/{finished_job}")
         slider = page.get_by_label("Step of the run")
         expect(page.locator(".map-sentence")).to_contain_text("Kept")
         expect(page.locator(".map-chart .main-svg").first).to_be_visible()
@@ -50,9 +49,9 @@ class TestFinishedJob:
         page.get_by_role("button", name="Pause").click()
 
     def test_its_curves_are_drawn_and_a_label_has_thresholds_of_its_own(
-        self, page: Page, finished: str
+        self, page: Page, finished_job: str
     ) -> None:
-        page.goto(f"/#/jobs/{finished}")
+        page.goto(f"/#/jobs/{finished_job}")
         for name in ("Loss of the student", "Kept, of what was seen", "Teacher's threshold"):
             chart = page.locator("figure").filter(has_text=name)
             chart.scroll_into_view_if_needed()
@@ -61,8 +60,8 @@ class TestFinishedJob:
         expect(page.locator(".map-chart .shapelayer path").first).to_be_attached()
         save_screenshot(page, "job")
 
-    def test_its_texts_are_texts(self, page: Page, finished: str) -> None:
-        page.goto(f"/#/jobs/{finished}")
+    def test_its_texts_are_texts(self, page: Page, finished_job: str) -> None:
+        page.goto(f"/#/jobs/{finished_job}")
         page.get_by_label("Step of the run").press("Home")
         page.get_by_text("The texts that were kept").click()
         expect(page.locator(".map-texts li").first).to_contain_text("<script>alert(2)</script>")
@@ -98,7 +97,7 @@ class TestRunningJob:
         dialog.get_by_role("button", name="Start the new job").click()
         expect(page).not_to_have_url(f"/#/jobs/{running}")
         again = page.url.rsplit("/", 1)[-1]
-        assert service.tell(again)["request"]["training"]["epochs"] == 400
+        assert service.tell(again)["request"]["training"]["epochs"] == 1000
         service.http.post(f"/jobs/{again}/cancel")
 
     def test_without_a_stream_it_is_followed_by_asking(
@@ -119,9 +118,12 @@ class TestRunningJob:
 
 class TestFailedJob:
     def test_it_says_why_and_what_to_do(self, page: Page, service: Deployment) -> None:
-        page.goto(f"/#/jobs/{fail_job(service)}")
+        job_id = fail_job(service)
+        page.goto(f"/#/jobs/{job_id}")
         notice = page.get_by_role("alert")
         expect(notice).to_contain_text("What to do")
-        expect(notice.get_by_role("link")).to_have_attribute("href", "/problems/too-few-labels")
+        expect(notice.get_by_role("link")).to_have_attribute(
+            "href", service.tell(job_id)["error"]["type"]
+        )
         expect(page.get_by_role("button", name="Try again")).to_be_visible()
         save_screenshot(page, "job-failed")

@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.acceptance.deployment import Deployment
 from tests.dashboard.browser import Complaints, open_page, save_screenshot
-from tests.dashboard.jobs import HARM, finish_job
+from tests.dashboard.jobs import HARM, fail_job
 
 SECTIONS = [
     "Teacher, student, and all labels",
@@ -20,14 +20,9 @@ SECTIONS = [
 MAX_FILE_BYTES = 6_000_000
 
 
-@pytest.fixture(scope="module")
-def finished(service: Deployment) -> str:
-    return finish_job(service)
-
-
 @pytest.fixture
-def kept_file(page: Page, finished: str, tmp_path: Path) -> Path:
-    page.goto(f"/#/jobs/{finished}/report")
+def kept_file(page: Page, finished_job: str, tmp_path: Path) -> Path:
+    page.goto(f"/#/jobs/{finished_job}/report")
     with page.expect_download() as download:
         page.get_by_role("button", name="Download as one file").click()
     path = tmp_path / "report.html"
@@ -36,8 +31,8 @@ def kept_file(page: Page, finished: str, tmp_path: Path) -> Path:
 
 
 class TestReport:
-    def test_it_says_in_words_who_is_right_how_often(self, page: Page, finished: str) -> None:
-        page.goto(f"/#/jobs/{finished}/report")
+    def test_it_says_in_words_who_is_right_how_often(self, page: Page, finished_job: str) -> None:
+        page.goto(f"/#/jobs/{finished_job}/report")
         expect(page.locator(".headline")).to_contain_text("The student is right on")
         for section in SECTIONS:
             expect(page.get_by_role("heading", name=section)).to_be_visible()
@@ -46,21 +41,21 @@ class TestReport:
         expect(page.locator(".chart .main-svg").last).to_be_visible()
         save_screenshot(page, "report")
 
-    def test_it_fits_a_narrow_screen(self, narrow_page: Page, finished: str) -> None:
-        narrow_page.goto(f"/#/jobs/{finished}/report")
+    def test_it_fits_a_narrow_screen(self, narrow_page: Page, finished_job: str) -> None:
+        narrow_page.goto(f"/#/jobs/{finished_job}/report")
         expect(narrow_page.get_by_role("heading", name="How it was made")).to_be_visible()
         assert narrow_page.evaluate("document.documentElement.scrollWidth") <= 320
         save_screenshot(narrow_page, "report-narrow")
 
     def test_a_student_of_all_labels_is_compared_once_there_is_one(
-        self, page: Page, finished: str, service: Deployment
+        self, page: Page, finished_job: str, service: Deployment
     ) -> None:
-        page.goto(f"/#/jobs/{finished}/report")
+        page.goto(f"/#/jobs/{finished_job}/report")
         page.get_by_role("button", name="Train one on all labels").click()
         expect(page.locator(".timeline")).to_be_visible()
         other = page.url.rsplit("/", 1)[-1]
         service.wait_for_end(other)
-        page.goto(f"/#/jobs/{finished}/report")
+        page.goto(f"/#/jobs/{finished_job}/report")
         expect(page.get_by_role("cell", name="All labels (tickets-all)")).to_be_visible()
         expect(page.get_by_role("button", name="Train one on all labels")).to_have_count(0)
 
@@ -68,8 +63,7 @@ class TestReport:
         self, page: Page, service: Deployment, complaints: Complaints
     ) -> None:
         complaints.expect("409")
-        job_id = service.submit(service.upload(), budget={"max_teacher_calls": 1})
-        service.wait_for_end(job_id, state="failed")
+        job_id = fail_job(service)
         page.goto(f"/#/jobs/{job_id}/report")
         expect(page.get_by_role("heading", name="There is no report")).to_be_visible()
 

@@ -49,13 +49,11 @@ export function judged(entry, { suggested = null, facts = [], labels, held }) {
       h("option", { value: "" }, "The right label …"),
       labels.map((label) => h("option", { value: label }, label)),
     );
-    select.addEventListener("change", () => {
-      if (!select.value) return;
-      select.replaceWith(choose);
-      decide(select.value);
-      choose.focus();
+    // Arrows change a closed select step by step: it stays until it is left.
+    select.addEventListener("change", () => select.value && decide(select.value));
+    select.addEventListener("blur", () => select.isConnected && select.replaceWith(choose), {
+      once: true,
     });
-    select.addEventListener("blur", () => select.isConnected && select.replaceWith(choose));
     choose.replaceWith(select);
     select.focus();
   };

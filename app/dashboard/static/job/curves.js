@@ -36,7 +36,7 @@ export function curves({ signal }) {
     }),
   ];
 
-  function chart(title, traces, { x = { title: { text: "step" } }, y }) {
+  function chart(title, traces, { x = { title: { text: "seconds of training" } }, y }) {
     const slot = h("div.chart.small-chart");
     const words = h("span.muted");
     const element = h("figure.chart-box", { hidden: true }, h("figcaption", h("strong", title), " ", words), slot);
@@ -59,7 +59,7 @@ export function curves({ signal }) {
       const loss = now.points.findLast((point) => point.loss !== null);
       charts[0].words.textContent = loss ? loss.loss.toFixed(3) : "";
       charts[1].words.textContent = last ? percent(last.selected_fraction, 0) : "";
-      charts[2].words.textContent = score ? percent(score.held_out_score) : "no look yet";
+      charts[2].words.textContent = score ? percent(score.held_out_score) : now.ended ? "nobody looked" : "no look yet";
       for (const each of charts.slice(0, 5)) each.invalidate();
     },
     /** [{at, answered, cached}] in order. */
@@ -67,7 +67,7 @@ export function curves({ signal }) {
       answers = now;
       const last = now.at(-1);
       charts[5].words.textContent = last
-        ? `${count(last.answered)}, ${count(last.answered - last.cached)} of them new`
+        ? `${count(last.answered)}, ${count(last.answered - last.cached)} new`
         : "";
       charts[5].invalidate();
     },
@@ -86,10 +86,12 @@ function line(training, name, { scale = 1, marks = false } = {}) {
   return {
     type: "scatter",
     mode: marks ? "lines+markers" : "lines",
-    x: points.map((point) => point.step),
+    // Time, not steps: where nothing is worth one, many batches go by without a step.
+    x: points.map((point) => point.seconds),
     y: points.map((point) => scale * point[name]),
+    customdata: points.map((point) => point.step),
     line: { width: 1.8 },
-    hovertemplate: "step %{x}: %{y:.3~f}<extra></extra>",
+    hovertemplate: "step %{customdata}: %{y:.3~f}<extra></extra>",
   };
 }
 
@@ -104,13 +106,14 @@ function levels(training, gate, { chosen, colors }) {
     type: "scatter",
     mode: "lines",
     name: labels[at],
-    x: points.map((point) => point.step),
+    x: points.map((point) => point.seconds),
     y: points.map((point) => point.thresholds[gate][at]),
+    customdata: points.map((point) => point.step),
     line: {
       width: at === chosen ? 2.6 : 1.3,
       color: chosen === null || at === chosen ? colors.series[at % colors.series.length] : colors.line,
     },
-    hovertemplate: "step %{x}: %{y:.2f}<extra>%{fullData.name}</extra>",
+    hovertemplate: "step %{customdata}: %{y:.2f}<extra>%{fullData.name}</extra>",
   }));
 }
 

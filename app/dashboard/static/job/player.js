@@ -1,7 +1,7 @@
 // A slider over the frames of a run, with a button that plays them and a box that follows.
 
 import { h, uid } from "../dom.js";
-import { count } from "../format.js";
+import { count, plural } from "../format.js";
 import { pause } from "./follow.js";
 
 const FRAME_MS = 250;
@@ -24,7 +24,7 @@ export function player({ onShow, signal }) {
 
   const tell = () => {
     const frame = frames[slider.value];
-    const text = frame ? `step ${count(frame.step)}, pass ${count(frame.epoch + 1)}` : "no frame yet";
+    const text = frame ? `step ${count(frame.step)}, ${plural(frame.epoch, "pass", "passes")} done` : "no frame yet";
     words.textContent = text;
     slider.setAttribute("aria-valuetext", text);
   };

@@ -31,7 +31,7 @@ export function spending() {
     const budget = asked.budget ?? {};
     parts.usd.update(money(usage.cost_usd), usage.cost_usd, budget.max_usd, money);
     parts.calls.update(count(usage.teacher_calls), usage.teacher_calls, budget.max_teacher_calls, count);
-    const tokens = usage.input_tokens === null ? "–" : `${count(usage.input_tokens)} + ${count(usage.output_tokens)}`;
+    const tokens = !usage.input_tokens && !usage.output_tokens ? "–" : `${count(usage.input_tokens)} + ${count(usage.output_tokens)}`;
     parts.tokens.update(tokens, 0, null, count);
     if (!isFirst) return;
     isFirst = false;

@@ -7,6 +7,7 @@ const ADVICE = {
   "teacher-unavailable": "The teacher's server does not answer. Once it is up, try again.",
   "teacher-auth": "The key was refused. Give the teacher a new key, then try again.",
   "teacher-quota": "The account has nothing left. Once it has, try again: nothing is paid twice.",
+  "insufficient-label-diversity": "The teacher gave nearly all texts one label. Look at the labels' descriptions and examples, or at the texts themselves.",
   "too-few-labels": "Add texts, or a larger budget, or look at the labels: each of two needs eight texts at least.",
   "deadline-exceeded": "Try again with more time in budget.max_wall_seconds; what is done is kept.",
   "worker-lost": "The worker died three times at the same place: mostly for want of memory. Its log says more. Try a smaller batch_size or max_length.",
