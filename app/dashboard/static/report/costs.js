@@ -45,8 +45,10 @@ function millionTable({ texts, teacher, student }) {
   ];
 }
 
-const teacherNote = ({ answers }) =>
-  answers ? `by the clock, over ${count(answers)} answers of this job` : "no answers of its own";
+function teacherNote({ answers, usd, seconds }) {
+  if (usd === null && seconds === null) return "nothing was measured";
+  return `by the clock, over ${count(answers)} answers`;
+}
 
 function studentNote({ basis, engine, processor }) {
   if (basis === null) return "nothing was measured";
@@ -66,6 +68,7 @@ const MEANINGS = { teacher: "the teacher answers the rest", nobody: "nobody answ
 /** Up to which share the student may answer alone, at which agreement. */
 export function cascadeSection({ report: { cascade } }) {
   if (!cascade) return null;
+  if (!cascade.curve.some((each) => each.certified)) return nothingCertified(cascade);
   const kinds = Object.keys(MEANINGS).filter((kind) =>
     cascade.curve.some((each) => each.below === kind),
   );
@@ -109,6 +112,19 @@ export function cascadeSection({ report: { cascade } }) {
       ],
       cascade.curve,
       { caption: "Certified targets" },
+    ),
+  );
+}
+
+function nothingCertified({ rows, curve }) {
+  const lowest = Math.min(...curve.map((each) => each.target));
+  return h(
+    "section.panel",
+    h("h2", "When the student may answer in its teacher's place"),
+    h(
+      "p",
+      `Never, as far as ${count(rows)} texts can tell: not even an agreement of ` +
+        `${percent(lowest, 0)} can be promised. More texts to certify with, or a better student, may change that.`,
     ),
   );
 }

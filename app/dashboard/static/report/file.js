@@ -23,7 +23,6 @@ export async function reportFile(told) {
       h("div", h("h1", `Report: ${told.job.name}`), h("p.muted", `Written ${moment(new Date())}`)),
     ),
   );
-  for (const details of body.querySelectorAll("details")) details.open = true;
   const pictures = await takePictures(body);
   const styles = await Promise.all(SHEETS.map(async (path) => (await fetch(path)).text()));
   const html = body.outerHTML.replace(/\u{E000}(\d+)\u{E001}/gu, (_, at) => pictures[at]);

@@ -5,8 +5,8 @@ import { count, percent } from "../format.js";
 import { table } from "../parts.js";
 import { figure } from "./figure.js";
 
-// A file to read holds so many; the service has them all.
-const SHOWN = 100;
+// So many are seen at once; the others open below, and the service has them all.
+const SHOWN = 15;
 
 /** Held-out score by what had been learned from, of this student and its relatives. */
 export function efficiencySection({ report, compared }) {
@@ -66,7 +66,8 @@ const SOURCES = {
 export function disagreementSection({ report, disagreements }) {
   const told = report.disagreements;
   if (!told) return null;
-  const rows = (disagreements ?? []).slice(0, SHOWN);
+  const rows = disagreements ?? [];
+  const more = rows.slice(SHOWN);
   const hasGold = rows.some((row) => row.gold !== null);
   return h(
     "section.panel",
@@ -78,7 +79,10 @@ export function disagreementSection({ report, disagreements }) {
       hasGold ? ` ${whoIsRight(rows)}` : null,
     ),
     disagreements === null ? h("p.muted", "The dataset was deleted, and the texts with it.") : null,
-    rows.length ? disagreementTable(rows, { hasGold }) : null,
+    rows.length ? disagreementTable(rows.slice(0, SHOWN), { hasGold }) : null,
+    more.length
+      ? h("details", h("summary", `${count(more.length)} more`), disagreementTable(more, { hasGold }))
+      : null,
     rows.length < told.total && rows.length
       ? h("p.muted", `The first ${count(rows.length)}, by how sure both were.`)
       : null,
@@ -90,7 +94,7 @@ function whoIsRight(rows) {
   const right = (of) => known.filter((row) => row[of] === row.gold).length;
   const [taught, own] = [right("teacher_label"), right("student_label")];
   return (
-    `Of the ${count(known.length)} below, the teacher is right on ${count(taught)}, the student ` +
+    `Of the first ${count(known.length)}, the teacher is right on ${count(taught)}, the student ` +
     `on ${count(own)}, neither on ${count(known.length - taught - own)}.`
   );
 }
@@ -98,7 +102,7 @@ function whoIsRight(rows) {
 function disagreementTable(rows, { hasGold }) {
   const said = (label, sure, gold) => [
     h("span", { class: gold === label ? "is-right" : null }, label, gold === label ? " ✓" : null),
-    sure === null ? null : h("span.muted", ` ${percent(sure, 0)}`),
+    sure === null ? null : h("span.muted.nowrap", ` ${percent(sure, 0)}`),
   ];
   return table(
     [
