@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from core.lifecycle import Stage
-from tests.acceptance.deployment import Deployment
+from tests.acceptance.deployment import Deployment, wait_until
 from tests.worker.corpus import LABELS, make_rows
 
 Json = dict[str, Any]
@@ -33,10 +32,13 @@ def finish_job(service: Deployment) -> str:
 
 
 def start_long_job(service: Deployment) -> str:
-    """A job that trains for as long as a test may look at it."""
+    """A job that has begun to train, and does so for as long as a test may look at it."""
     training = TRAINING | {"epochs": 1000, "early_stopping": False}
     job_id = service.submit(upload(service, make_rows()), teacher=TEACHER, training=training)
-    service.wait_for_place(job_id, Stage.TRAIN, attempt=1)
+    wait_until(
+        lambda: service.http.get(f"/jobs/{job_id}/selection").status_code == 200,
+        what="the training has begun",
+    )
     return job_id
 
 
