@@ -25,6 +25,7 @@ from app.models.kept_text_endpoints import router as kept_texts
 from app.negotiation import require_acceptable
 from app.predict.deferral.deferral import Deferral
 from app.predict.deferral.endpoints import router as deferrals
+from app.predict.drift import router as drift
 from app.predict.endpoints import router as predict
 from app.predict.preloading import Preloading
 from app.predict.quick_door import QuickDoor
@@ -89,6 +90,7 @@ def create_app(settings: Settings) -> FastAPI:
         aliases,
         kept_texts,
         deferrals,
+        drift,
         teachers,
     ):
         protected.include_router(router)

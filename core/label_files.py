@@ -4,7 +4,7 @@ Entry i is about entry i of the dataset's `rows` file, so the two are read side 
 without a join. Evaluation rows and rows nobody asked about stand in it too.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -28,6 +28,10 @@ class Role(StrEnum):
     # Not trained on, because the evaluation dataset holds the same text.
     EXCLUDED = "excluded"
 
+
+# The confidence source of a label that a person gave in the teacher's place. The confidence
+# beside it is 1: nothing tells how sure a person was.
+PERSON = "person"
 
 # The status of a row that the teacher was not asked about: excluded, or beyond the budget.
 # Every other status is a value of llkd.types.AnswerStatus.
@@ -80,6 +84,26 @@ def write_labels(path: Path, chunks: Iterable[Sequence[LabelEntry]]) -> int:
 def read_page(path: Path, *, offset: int, limit: int) -> list[dict[str, Any]]:
     """Entries offset .. offset+limit-1 as dicts, each with its `index` in the dataset."""
     return [_whole(entry) for entry in _read_page(path, offset=offset, limit=limit)]
+
+
+def read_roles(path: Path, indices: Collection[int]) -> dict[int, Role]:
+    """The roles of these rows by place, reading only their row groups; others are left out."""
+    found: dict[int, Role] = {}
+    with pq.ParquetFile(path) as file:
+        start = 0
+        for group in range(file.metadata.num_row_groups):
+            size = file.metadata.row_group(group).num_rows
+            wanted = [index for index in indices if start <= index < start + size]
+            if wanted:
+                roles = file.read_row_group(group, columns=["role"]).column("role")
+                found |= {index: Role(roles[index - start].as_py()) for index in wanted}
+            start += size
+    return found
+
+
+def is_persons(entry: Mapping[str, Any]) -> bool:
+    """Whether the label of this entry is a person's, and not the teacher's."""
+    return bool(entry["confidence_source"] == PERSON)
 
 
 def iter_labels(path: Path, *, size: int = ROW_GROUP) -> Iterator[list[dict[str, Any]]]:

@@ -104,15 +104,16 @@ class RollingAnswers:
 
     def score_drift(self, reference: Reference) -> float:
         """The index of the best scores; NaN before LEAST_TEXTS."""
-        recent = self._recent()
+        recent = self.recent()
         return population_stability(reference.scores, recent.scores, texts=recent.texts)
 
     def label_drift(self, reference: Reference) -> float:
         """The index of the labels' shares; NaN before LEAST_TEXTS."""
-        recent = self._recent()
+        recent = self.recent()
         return population_stability(reference.labels, recent.labels, texts=recent.texts)
 
-    def _recent(self) -> AnswerCounts:
+    def recent(self) -> AnswerCounts:
+        """What both indices are of."""
         return self._older.plus(self._newer)
 
     def _turn(self, texts: int) -> None:

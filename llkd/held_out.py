@@ -44,7 +44,8 @@ def find_held_out(pool: Pool, *, seed: int) -> IntArray:
     Where gold is known of at least 500 texts, and they are not more than a tenth of the
     pool, such texts are drawn by lot. Else, of a random tenth, each class gives the half
     that its teacher is surest of: gold is not needed, and the teacher's mistakes are rarer
-    there. The other half is trained on.
+    there. The other half is trained on. What a person has labelled is always trained on: it was
+    given to be learned, and says nothing of how well a student repeats its teacher.
 
     Returns:
         None of them where the slice would be too small.
@@ -52,9 +53,10 @@ def find_held_out(pool: Pool, *, seed: int) -> IntArray:
     generator = np.random.default_rng([seed, len(pool)])
     if _has_enough_gold(pool):
         assert pool.gold is not None
-        known = generator.permutation(np.flatnonzero(pool.gold >= 0))
+        known = generator.permutation(np.flatnonzero((pool.gold >= 0) & pool.is_teachers))
         return np.sort(known[: min(_MOST, round(len(pool) * _SHARE))])
     looked_at = generator.permutation(len(pool))[: round(len(pool) * _SHARE)]
+    looked_at = looked_at[pool.is_teachers[looked_at]]
     held = np.concatenate([_surest_half(pool, looked_at, c) for c in range(pool.class_count)])
     if len(held) < _FEWEST:
         return np.arange(0)
@@ -75,7 +77,7 @@ def held_out_score(probabilities: FloatArray, labels: IntArray) -> float:
 
 def _has_enough_gold(pool: Pool) -> bool:
     """Whether a tenth of the pool can be held out with enough gold."""
-    known = 0 if pool.gold is None else int((pool.gold >= 0).sum())
+    known = 0 if pool.gold is None else int(((pool.gold >= 0) & pool.is_teachers).sum())
     return min(known, round(len(pool) * _SHARE)) >= _ENOUGH_GOLD
 
 

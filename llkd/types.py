@@ -114,6 +114,8 @@ class Pool:
         class_count: K.
         gold: [N], in 0..K-1, -1 where it is not known; None where none is. Some of it may
             tell when to stop; nothing is learned from it.
+        corrected: [N], True where a person gave the label in the teacher's place; None where
+            none did.
     """
 
     texts: Sequence[str]
@@ -121,6 +123,7 @@ class Pool:
     confidence: FloatArray
     class_count: int
     gold: IntArray | None = None
+    corrected: BoolArray | None = None
 
     def __post_init__(self) -> None:
         if not len(self.texts) == len(self.labels) == len(self.confidence):
@@ -140,7 +143,16 @@ class Pool:
             self.confidence[index],
             self.class_count,
             None if self.gold is None else self.gold[index],
+            None if self.corrected is None else self.corrected[index],
         )
+
+    @property
+    def is_teachers(self) -> BoolArray:
+        """[N], whether the label is the teacher's own."""
+        if self.corrected is None:
+            return np.ones(len(self), dtype=np.bool_)
+        teachers: BoolArray = ~self.corrected
+        return teachers
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,10 @@ def audit_labels(job: Job, outputs: Mapping[Stage, Json]) -> str:
     dynamics = _dynamics(job, outputs, answers)
     estimate = load_estimate(job.artifacts, outputs[Stage.LABEL])
     judgement = judge(answers.pool, dynamics, estimate)
-    doubted = judgement.doubted
+    # What a person has said is nothing to doubt the teacher for.
+    teachers = answers.pool.is_teachers
+    doubted = judgement.doubted[teachers[judgement.doubted]]
+    unfitting = judgement.unfitting[teachers[judgement.unfitting]]
     listing = _Listing(answers, job.spec.label_names, judgement, dynamics, estimate)
     lists = {
         "likely_wrong": [listing.doubt(place) for place in doubted[:MOST_LISTED]],
@@ -45,13 +48,13 @@ def audit_labels(job: Job, outputs: Mapping[Stage, Json]) -> str:
             }
             for each in overlapping_labels(answers.pool, dynamics)
         ],
-        "unfitting": [listing.unfitting(place) for place in judgement.unfitting[:MOST_LISTED]],
+        "unfitting": [listing.unfitting(place) for place in unfitting[:MOST_LISTED]],
     }
     totals = {name: len(entries) for name, entries in lists.items()}
-    totals |= {"likely_wrong": len(doubted), "unfitting": len(judgement.unfitting)}
+    totals |= {"likely_wrong": len(doubted), "unfitting": len(unfitting)}
     content = {
-        "texts": len(answers.pool),
-        "read": int((dynamics.readings > 0).sum()),
+        "texts": int(teachers.sum()),
+        "read": int(((dynamics.readings > 0) & teachers).sum()),
         "totals": totals,
         "lists": {name: entries[:MOST_LISTED] for name, entries in lists.items()},
     }

@@ -1,5 +1,7 @@
 """Which confidence of the pseudo-labels a job's selection reads: its passport."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from core.artifacts import ArtifactStore
@@ -29,11 +31,13 @@ def make_passport(job: Job, pool: Pool) -> Json:
     A few-shot teacher's confidences are calibrated and come from the same vectors that an
     estimate would: by default they are taken as they are.
     """
+    # It tells of the teacher: how sure a person was is not known.
+    pool = replace(pool, confidence=np.where(pool.is_teachers, pool.confidence, np.nan))
     known = ~np.isnan(pool.confidence)
     passport: Json = {
         "used": GIVEN,
         "known": int(known.sum()),
-        "unknown": int((~known).sum()),
+        "unknown": int((pool.is_teachers & ~known).sum()),
         "distinct": len(np.unique(pool.confidence[known])),
         "tied": tied_share(pool.confidence[known]),
         "skill": None,

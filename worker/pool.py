@@ -8,7 +8,7 @@ import numpy as np
 
 from core.artifacts import ArtifactStore
 from core.dataset_files import ROW_GROUP, iter_batches
-from core.label_files import UNASKED, Role, iter_labels
+from core.label_files import UNASKED, Role, is_persons, iter_labels
 from core.lifecycle import Stage
 from llkd.certification import MOST_TEXTS, CertificationTexts
 from llkd.errors import InsufficientLabelDiversity
@@ -59,8 +59,8 @@ class Answers:
 
 
 def load_answers(job: Job, outputs: Mapping[Stage, Json]) -> Answers:
-    """What the teacher answered of the texts to train on."""
-    texts, labels, confidence, gold, rows = [], [], [], [], []
+    """What the teacher answered of the texts to train on, or a person in its place."""
+    texts, labels, confidence, gold, rows, corrected = [], [], [], [], [], []
     index = index_of(job)
     pairs = pairs_of(job.artifacts, job.dataset.rows_artifact, outputs[Stage.LABEL]["labels"])
     for place, (row, entry) in enumerate(pairs):
@@ -70,18 +70,28 @@ def load_answers(job: Job, outputs: Mapping[Stage, Json]) -> Answers:
             confidence.append(_number(entry["confidence"]))
             gold.append(gold_of(row, index))
             rows.append(place)
-    given = np.array(confidence, dtype=np.float64)
-    known = np.array(gold, dtype=np.int64)
-    pool = Pool(texts, np.array(labels, dtype=np.int64), given, len(index), known)
+            corrected.append(is_persons(entry))
+    pool = Pool(
+        texts,
+        np.array(labels, dtype=np.int64),
+        np.array(confidence, dtype=np.float64),
+        len(index),
+        np.array(gold, dtype=np.int64),
+        np.array(corrected, dtype=np.bool_) if any(corrected) else None,
+    )
     return Answers(pool, np.array(rows, dtype=np.int64))
 
 
 def load_rated_answers(job: Job, outputs: Mapping[Stage, Json]) -> Answers:
-    """The same with the confidences that the label stage's passport says to read."""
+    """The same with the confidences that the label stage's passport says to read.
+
+    That of a person's label is 1, whatever the passport says of the teacher's.
+    """
     answers = load_answers(job, outputs)
-    given = answers.pool.confidence
-    confidence = confidence_of(job.artifacts, given, outputs[Stage.LABEL])
-    return replace(answers, pool=replace(answers.pool, confidence=confidence))
+    pool = answers.pool
+    read = confidence_of(job.artifacts, pool.confidence, outputs[Stage.LABEL])
+    confidence = np.where(pool.is_teachers, read, 1.0)
+    return replace(answers, pool=replace(pool, confidence=confidence))
 
 
 def load_pool(job: Job, outputs: Mapping[Stage, Json]) -> Pool:

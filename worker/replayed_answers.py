@@ -3,6 +3,7 @@
 from core.db.repositories.stages import StageRepository
 from core.ids import JobId
 from core.lifecycle import Stage
+from worker.correcting import correct_answers
 from worker.durability import durably
 from worker.job import Job
 from worker.protocol import Json
@@ -19,4 +20,4 @@ def replayed_answers(job: Job, earlier: JobId) -> Json:
     job.progress.advance(output["rows"], rows=output["rows"], teacher=counts)
     # This job's passport is made anew: it may ask for another confidence.
     answers = {key: value for key, value in output.items() if key not in PASSPORT}
-    return {**answers, "counts": counts, "cut_short": None}
+    return correct_answers(job, {**answers, "counts": counts, "cut_short": None})

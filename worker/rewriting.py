@@ -17,12 +17,13 @@ FILES = ("labels", "evaluation_labels")
 def rewrite_labels(artifacts: ArtifactStore, output: Json, rewrite: Rewrite) -> Json:
     """Write both label files anew; the output's entries that name the new ones."""
     return {
-        name: None if output[name] is None else _rewritten(artifacts, output[name], rewrite)
+        name: None if output[name] is None else rewritten(artifacts, output[name], rewrite)
         for name in FILES
     }
 
 
-def _rewritten(artifacts: ArtifactStore, labels: str, rewrite: Rewrite) -> str:
+def rewritten(artifacts: ArtifactStore, labels: str, rewrite: Rewrite) -> str:
+    """Write one label file anew; returns its digest."""
     path = artifacts.scratch_path(".parquet")
     write_labels(path, _chunks(artifacts, labels, rewrite))
     return artifacts.put(path)

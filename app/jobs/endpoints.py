@@ -30,7 +30,7 @@ from app.jobs.history_endpoints import router as histories
 from app.jobs.paths import JobIdPath
 from app.jobs.result_endpoints import router as results
 from app.jobs.retry import retry_job
-from app.jobs.schemas import DATASET_ID, EstimateRequest, EventRead, JobBody, JobRead
+from app.jobs.schemas import DATASET_ID, JOB_ID, EstimateBody, EventRead, JobBody, JobRead
 from app.jobs.view import retry_after
 from app.negotiation import EVENT_STREAM, JSON, negotiate
 from app.pages import AfterParam, LimitParam, Page, check_cursor
@@ -75,7 +75,7 @@ def create_job(
 
 @router.post("/estimate", response_model=EstimateRead)
 def estimate(
-    body: EstimateRequest,
+    body: EstimateBody,
     tenant: TenantDep,
     database: DatabaseDep,
     artifacts: ArtifactsDep,
@@ -86,7 +86,8 @@ def estimate(
 ) -> EstimateRead:
     """What this job would take; checked as if it were queued, and nothing is bought.
 
-    With `pilot`, 300 answers are: a forecast of macro-F1 by answers comes of them.
+    With `pilot`, 300 answers are: a forecast of macro-F1 by answers comes of them. With
+    `from_job`, nobody is asked.
     """
     return estimate_job(
         database,
@@ -112,6 +113,10 @@ def list_jobs(
         str | None,
         Query(pattern=DATASET_ID, description="Only jobs that learn from this dataset."),
     ] = None,
+    from_job: Annotated[
+        str | None,
+        Query(pattern=JOB_ID, description="Only jobs that go from this one's answers."),
+    ] = None,
 ) -> dict[str, object]:
     """Jobs, newest first."""
     return service.list_jobs(
@@ -121,6 +126,7 @@ def list_jobs(
         after=check_cursor(after, prefix="job"),
         state=state,
         dataset_id=dataset_id,
+        from_job=from_job,
         metadata=metadata,
     )
 

@@ -18,7 +18,8 @@ from app.jobs.dataset_facts import DatasetFacts, read_facts
 from app.jobs.intervals import Interval
 from app.jobs.parent import with_parent
 from app.jobs.pilot import PilotRead, find_or_start
-from app.jobs.schemas import EstimateRequest, JobCreate, Told
+from app.jobs.replay import checked_corrections, whole_request
+from app.jobs.schemas import EstimateRequest, JobCreate, JobReplay, Told
 from app.jobs.service import model_source
 from app.jobs.teacher_checks import check_budget, complete_teacher
 from app.jobs.teacher_estimate import SAMPLE_TEXTS, TextSample, estimate_teacher
@@ -58,6 +59,9 @@ class Range(Told):
     low: int = Field(examples=[0])
     expected: int = Field(examples=[20000])
     high: int = Field(examples=[20000])
+
+
+NONE = Range(low=0, expected=0, high=0)
 
 
 class Cost(Told):
@@ -132,9 +136,19 @@ def estimate_job(
     allow_list: AllowList,
     prices: PriceTable,
     tenant: TenantId,
-    body: EstimateRequest,
+    body: EstimateRequest | JobReplay,
 ) -> EstimateRead:
     """Estimate a job after the same checks that creating it makes; raises what those raise."""
+    if isinstance(body, JobReplay):
+        return _estimate_replay(
+            database,
+            artifacts,
+            settings,
+            allow_list=allow_list,
+            prices=prices,
+            tenant=tenant,
+            replay=body,
+        )
     with database.read() as session:
         body = with_parent(session, tenant, body).resolved()
         datasets = checks.find_datasets(session, tenant, body)
@@ -142,7 +156,7 @@ def estimate_job(
             session, tenant, body.teacher, allow_list=allow_list, prices=prices
         )
         body = body.model_copy(update={"teacher": teacher})
-        finished = _alike(session, tenant, body)
+        finished = _alike(session, tenant, body, is_replay=False)
     check_budget(body.teacher, body.budget)
     checks.check_models(body, model_source(settings))
     pool = checks.check_files(body, datasets, artifacts)
@@ -175,6 +189,46 @@ def estimate_job(
         pilot=find_or_start(database, settings, bell, tenant=tenant, body=body)
         if body.pilot
         else None,
+        steps=_sum([_steps(candidate, learned) for candidate in body.candidates()]),
+    )
+
+
+def _estimate_replay(
+    database: Database,
+    artifacts: ArtifactStore,
+    settings: Settings,
+    *,
+    allow_list: AllowList,
+    prices: PriceTable,
+    tenant: TenantId,
+    replay: JobReplay,
+) -> EstimateRead:
+    """It asks nobody: what is left is to learn, and to measure."""
+    with database.read() as session:
+        asked = whole_request(session, tenant, replay)
+        checked_corrections(session, artifacts, replay, asked)
+        body = with_parent(session, tenant, asked).resolved()
+        datasets = checks.find_datasets(session, tenant, body)
+        complete_teacher(session, tenant, body.teacher, allow_list=allow_list, prices=prices)
+        finished = _alike(session, tenant, body, is_replay=True)
+    checks.check_models(body, model_source(settings))
+    pool = checks.check_files(body, datasets, artifacts)
+    evaluation = None
+    if datasets.evaluation is not None:
+        evaluation = read_facts(artifacts.path(datasets.evaluation.rows_artifact))
+    learned = pool.rows - (0 if body.certification is None else body.certification.rows)
+    return EstimateRead(
+        object="estimate",
+        rows=learned,
+        evaluation_rows=evaluation.gold_rows if evaluation else 0,
+        sample_texts=0,
+        teacher_calls=NONE,
+        cached=None,
+        tokens=NONE,
+        cost_usd=Cost(low=0, expected=0, high=0),
+        limit_seconds=None,
+        seconds=_seconds(finished, pool.rows),
+        pilot=None,
         steps=_sum([_steps(candidate, learned) for candidate in body.candidates()]),
     )
 
@@ -237,8 +291,11 @@ def _expected_share(selection: SingleSelection) -> float:
             return USUAL_SHARE[selection.kind]
 
 
-def _alike(session: Session, tenant: TenantId, body: JobCreate) -> list[JobRow]:
-    """Finished jobs whose student and teacher are of the same make."""
+def _alike(session: Session, tenant: TenantId, body: JobCreate, *, is_replay: bool) -> list[JobRow]:
+    """Finished jobs whose student and teacher are of the same make.
+
+    Only replays tell how long a replay takes, which asks nobody, and they tell it of no other.
+    """
     wanted = _makes(body.student.model_dump())
     wanted_teacher = _teacher_make(body.teacher.model_dump())
     page = JobRepository(session).page(tenant, limit=FINISHED_JOBS, state=JobState.SUCCEEDED)
@@ -246,6 +303,7 @@ def _alike(session: Session, tenant: TenantId, body: JobCreate) -> list[JobRow]:
         row
         for row in page.rows
         if row.purpose == Purpose.DISTILL
+        and (row.from_job_id is not None) == is_replay
         and _makes(row.spec["student"]) == wanted
         and _teacher_make(row.spec["teacher"]) == wanted_teacher
     ]

@@ -7,7 +7,8 @@ from fastapi import Request
 
 from core.errors import ErrorItem, ValidationFailed
 
-KNOWN = frozenset({"limit", "after", "state", "dataset_id"})
+KNOWN = ("limit", "after", "state", "dataset_id", "from_job")
+LISTED = ", ".join(KNOWN)
 METADATA = re.compile(r"metadata\[([A-Za-z0-9_.-]{1,64})\]")
 
 # FastAPI cannot read such parameters from a signature; this tells the reader of the docs.
@@ -35,7 +36,7 @@ def read_metadata_filter(request: Request) -> Mapping[str, str]:
             continue
         key = METADATA.fullmatch(name)
         if key is None or key.group(1) in pairs or "\0" in value:
-            message = "Known are limit, after, state, dataset_id, and each metadata[KEY] once."
+            message = f"Known are {LISTED}, and each metadata[KEY] once."
             where = ErrorItem(f"query:{name[:80]}", "unknown-parameter", message)
             raise ValidationFailed(f"Query parameter {name[:80]!r}: {message}", errors=[where])
         pairs[key.group(1)] = value

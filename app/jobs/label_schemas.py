@@ -8,6 +8,7 @@ from app.jobs.schemas import Told
 from app.negotiation import CSV, JSON_LINES, PARQUET
 from core.label_files import Role
 
+LabelledBy = Literal["teacher", "person"]
 ExportFormat = Literal["jsonl", "csv", "parquet"]
 MEDIA_TYPES: dict[ExportFormat, str] = {"jsonl": JSON_LINES, "csv": CSV, "parquet": PARQUET}
 
@@ -29,10 +30,12 @@ class LabelRead(Told):
     )
     label: str | None = Field(description="The pseudo-label.", examples=["billing"])
     confidence: float | None = Field(
-        description="Probability of the label; null when unknown.", examples=[0.94]
+        description="Probability of the label; null when unknown, 1 of a person's.",
+        examples=[0.94],
     )
     confidence_source: str = Field(
-        description="Where the confidence comes from; `none` when there is none.",
+        description="Where the confidence comes from; `none` when there is none, `person` where a "
+        "person gave the label.",
         examples=["calibrated"],
     )
     probabilities: dict[str, float] | None = Field(
@@ -44,4 +47,9 @@ class LabelRead(Told):
         description="The calibration that changed the confidence, as in the report; null when "
         "none did.",
         examples=["3f9a1c07be52"],
+    )
+    labelled_by: LabelledBy | None = Field(
+        description="Whose label it is: a person's was given as a correction, with this job or "
+        "with one whose answers it uses. Null without a label.",
+        examples=["teacher"],
     )

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app.jobs import exports
 from app.jobs.errors import LabelsNotReady
 from app.jobs.finished import finished_stages
-from app.jobs.label_schemas import ExportFormat, LabelRead
+from app.jobs.label_schemas import ExportFormat, LabelledBy, LabelRead
 from app.jobs.safe_csv import escape_formulas
 from app.jobs.service import find_job, find_rows
 from core import dataset_files, label_files
@@ -28,6 +28,7 @@ CSV_COLUMNS = (
     "confidence",
     "confidence_source",
     "calibration_id",
+    "labelled_by",
 )
 EXPORT_SCHEMA = pa.schema(
     [
@@ -41,6 +42,7 @@ EXPORT_SCHEMA = pa.schema(
         ("probabilities", pa.map_(pa.string(), pa.float64())),
         ("cached", pa.bool_()),
         ("calibration_id", pa.string()),
+        ("labelled_by", pa.string()),
     ]
 )
 
@@ -147,4 +149,11 @@ def _entry(
         else dict(zip(names, probabilities, strict=True)),
         "cached": label["cached"],
         "calibration_id": label["calibration_id"],
+        "labelled_by": _labelled_by(label),
     }
+
+
+def _labelled_by(label: Mapping[str, Any]) -> LabelledBy | None:
+    if label["label"] is None:
+        return None
+    return "person" if label_files.is_persons(label) else "teacher"

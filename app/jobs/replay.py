@@ -1,12 +1,17 @@
 """An earlier job's request, with what a replay changes of it."""
 
+from typing import Any
+
 from sqlalchemy.orm import Session
 
+from app.jobs.corrections import check_corrections
 from app.jobs.errors import LabelsNotReady
 from app.jobs.finished import finished_stages
 from app.jobs.schemas import JobCreate, JobReplay
 from app.jobs.view import REPLAYABLE, tell_whole_request
+from core.artifacts import ArtifactStore
 from core.db.repositories.jobs import JobRepository
+from core.db.repositories.stages import StageRepository
 from core.errors import ErrorItem, ValidationFailed
 from core.ids import JobId, TenantId
 from core.lifecycle import Stage
@@ -42,6 +47,27 @@ def whole_request(session: Session, tenant: TenantId, replay: JobReplay) -> JobC
         changes = {"training": unset} | changes
     return base.model_copy(
         update={**changes, "metadata": replay.metadata, "priority": replay.priority}
+    )
+
+
+def checked_corrections(
+    session: Session, artifacts: ArtifactStore, replay: JobReplay, body: JobCreate
+) -> list[dict[str, Any]] | None:
+    """The replay's corrections as its row holds them; None without any.
+
+    Args:
+        body: what `whole_request` has made of it.
+
+    Raises:
+        ValidationFailed: see `check_corrections`.
+    """
+    if not replay.corrections:
+        return None
+    labelled = StageRepository(session).get(JobId(replay.from_job))[Stage.LABEL]
+    return check_corrections(
+        replay.corrections,
+        names=body.label_names,
+        labels=artifacts.path(labelled.output["labels"]),
     )
 
 

@@ -23,8 +23,11 @@ from app.jobs.report_schemas import (
     SelectionReport,
     StudentReport,
     TeacherReport,
+    TrainedStudent,
     TrainingReport,
+    UsedSelection,
 )
+from app.jobs.schemas import Told
 from app.jobs.service import find_job
 from app.jobs.view import teacher_counts, tell_stop_reason
 from core.db.repositories.models import ModelRepository
@@ -68,6 +71,7 @@ def read_report(session: Session, tenant: TenantId, job_id: str) -> ReportRead:
             evaluation=_student(measured["student"]),
             held_out_agreement=measured["held_out_agreement"],
         ),
+        corrections=done[Stage.LABEL].output.get("corrections"),
         training=tell_training(done),
         selection=_selection(job.spec["selection"]["kind"], done[Stage.TRAIN].output),
         candidates=_candidates(done),
@@ -183,11 +187,19 @@ def _candidates(done: Mapping[Stage, JobStageRow]) -> list[CandidateReport] | No
     return [
         CandidateReport.model_validate(
             {name: each[name] for name in CandidateReport.model_fields if name in each}
-            | {part: each["candidate"][part] for part in ("student", "selection")}
-            | {"macro_f1": macro_f1}
+            | {
+                "student": _fields_of(TrainedStudent, each["candidate"]["student"]),
+                "selection": _fields_of(UsedSelection, each["candidate"]["selection"]),
+                "macro_f1": macro_f1,
+            }
         )
         for each, macro_f1 in zip(trained, measured, strict=True)
     ]
+
+
+def _fields_of(schema: type[Told], spec: Json) -> Json:
+    """What the schema tells of a spec; what its kind does not have is null."""
+    return {name: spec.get(name) for name in schema.model_fields}
 
 
 def _cascade(done: Mapping[Stage, JobStageRow]) -> CascadeReport | None:

@@ -12,7 +12,6 @@ from app.jobs.evaluation_schemas import EvaluationRead, ShareRead, StudentEvalua
 from app.jobs.pilot import ForecastScore
 from app.jobs.schemas import EXAMPLE_JOB, EXAMPLE_MODEL, TeacherCounts, Told
 from core.lifecycle import StopReason
-from llkd.specs import SingleSelection, SingleStudent
 
 
 class Agreement(Told):
@@ -139,6 +138,22 @@ class Look(Told):
     held_out_score: float = Field(description="Macro-F1.", examples=[0.91])
 
 
+class CorrectionsReport(Told):
+    """A person's labels among those that the student learned from, each with the confidence 1.
+
+    They count neither among the teacher's answers nor among its confidences, and no figure of
+    agreement with the teacher and no certificate rests on them.
+    """
+
+    rows: int = Field(
+        description="Texts with one, those given with earlier jobs included.", examples=[40]
+    )
+    given: int = Field(description="Those given with this job.", examples=[12])
+    changed: int = Field(
+        description="Of these, the ones that had another label before, or none.", examples=[9]
+    )
+
+
 class DataPoint(Told):
     """How good the student was, and what it had learned from by then."""
 
@@ -196,13 +211,33 @@ class ServingReport(Told):
     size_bytes: int = Field(description="Of the files that are loaded.", examples=[90_771_837])
 
 
+class TrainedStudent(Told):
+    """What was trained; null for what its kind does not have."""
+
+    kind: Literal["encoder", "static"] = Field(examples=["encoder"])
+    model: str = Field(description="Its base model.", examples=["minilm"])
+    revision: str | None = Field(description="Commit of a hub model.", examples=[None])
+    max_length: int = Field(description="Tokens read of a text.", examples=[256])
+    trainable: Literal["top", "all"] | None = Field(
+        description="What learned beside the head.", examples=["top"]
+    )
+
+
+class UsedSelection(Told):
+    """What decided which texts are worth a step; null for what its kind does not have."""
+
+    kind: str = Field(examples=["llkd"])
+    labeling: Literal["eager", "lazy"] | None = Field(examples=["eager"])
+    momentum: float | None = Field(description="Null, too, for the usual one.", examples=[None])
+    share: float | None = Field(description="Of the texts, which is kept.", examples=[None])
+
+
 class CandidateReport(Told):
     """One student of those that were trained on the same answers."""
 
-    student: SingleStudent = Field(description="As asked.", examples=[{"kind": "static"}])
-    selection: SingleSelection = Field(
-        description="As asked; `all` in place of `llkd` where no confidence tells anything.",
-        examples=[{"kind": "llkd"}],
+    student: TrainedStudent = Field(description="As asked.")
+    selection: UsedSelection = Field(
+        description="As asked; `all` in place of `llkd` where no confidence tells anything."
     )
     chosen: bool = Field(description="Whether it is the job's model.", examples=[True])
     holds_target: bool | None = Field(
@@ -284,6 +319,9 @@ class ReportRead(Told):
     )
     teacher: TeacherReport = Field(description="Whom the student learned from.")
     student: StudentReport = Field(description="What came of it.")
+    corrections: CorrectionsReport | None = Field(
+        description="Null where every label is the teacher's."
+    )
     training: TrainingReport = Field(description="What it took.")
     selection: SelectionReport = Field(description="What was worth a step.")
     candidates: list[CandidateReport] | None = Field(

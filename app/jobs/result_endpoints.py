@@ -72,14 +72,16 @@ def read_labels(
 
 @router.get("/compare", response_model=Comparison)
 def compare(
-    session: ReadSession,
     tenant: TenantDep,
+    database: DatabaseDep,
+    artifacts: ArtifactsDep,
     ids: Annotated[
         str, Query(max_length=1000, description="Two to twenty job ids, separated by commas.")
     ],
 ) -> Comparison:
-    """Jobs side by side, with the curves of their training."""
-    return compare_jobs(session, tenant, ids)
+    """Jobs side by side, with the curves of their training, and by how much each student is
+    better than the first one."""
+    return compare_jobs(database, artifacts, tenant, ids)
 
 
 @router.get("/{job_id}/report", response_model=ReportRead)

@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from app.jobs.budget import BudgetSpec
+from app.jobs.corrections import MOST_CORRECTIONS, Correction
 from core.ids import MODEL_REFERENCE, WORD
 from core.lifecycle import JobState, Purpose, Stage, StopReason
 from llkd.specs import DistillationSpec, SelectionSpec, Spec, StudentSpec, TrainingSpec
@@ -128,6 +129,15 @@ class JobReplay(Spec):
     confidence: Literal["auto", "given", "estimated"] | None = Field(
         default=None, description="Which confidence of the pseudo-labels counts."
     )
+    corrections: Annotated[
+        tuple[Correction, ...], Field(strict=False, max_length=MOST_CORRECTIONS)
+    ] = Field(
+        default=(),
+        description="Labels that a person gives in the place of that job's answers, or where it "
+        "has none. Those that it was given itself go on to count, unless one here is of the same "
+        "text.",
+        examples=[[{"index": 17, "label": "billing"}]],
+    )
     parent_model: ParentModel = None
     student: StudentSpec | None = Field(default=None, description="The encoder that learns.")
     selection: SelectionSpec | None = Field(
@@ -147,6 +157,10 @@ def _kind_of(body: Any) -> str:
 
 JobBody = Annotated[
     Annotated[JobCreate, Tag("(new)")] | Annotated[JobReplay, Tag("(replay)")],
+    Discriminator(_kind_of),
+]
+EstimateBody = Annotated[
+    Annotated[EstimateRequest, Tag("(new)")] | Annotated[JobReplay, Tag("(replay)")],
     Discriminator(_kind_of),
 ]
 

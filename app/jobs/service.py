@@ -12,7 +12,7 @@ from app.jobs import checks
 from app.jobs.errors import JobNotCancellable
 from app.jobs.event_stream import EVENTS_A_POLL, News
 from app.jobs.parent import hold_parent, with_parent
-from app.jobs.replay import whole_request
+from app.jobs.replay import checked_corrections, whole_request
 from app.jobs.rows import new_row, queue_row
 from app.jobs.schemas import JobCreate, JobRead, JobReplay
 from app.jobs.teacher_checks import check_budget, hold_teachers, with_teacher
@@ -61,13 +61,13 @@ def create_job(
         IdempotencyMismatch: the key came before with another request.
         TooManyJobs: this tenant has as many unfinished ones as are allowed.
     """
-    from_job = None
+    replay, from_job = None, None
     if isinstance(body, JobReplay):
-        from_job = JobId(body.from_job)
+        replay, from_job = body, JobId(body.from_job)
         with database.read() as session:
-            body = whole_request(session, tenant, body)
+            body = whole_request(session, tenant, replay)
     # Of what was asked: a name may mean another model when the request comes again.
-    digest = request_digest(body.resolved(), from_job=from_job, retry_of=retry_of)
+    digest = request_digest(body.resolved(), replay=replay, retry_of=retry_of)
     with database.read() as session:
         earlier = replayed_job(session, tenant, idempotency_key, digest)
         if earlier is not None:
@@ -80,6 +80,10 @@ def create_job(
         check_budget(body.teacher, body.budget)
     checks.check_models(body, model_source(settings))
     checks.check_files(body, datasets, artifacts)
+    corrections = None
+    if replay is not None:
+        with database.read() as session:
+            corrections = checked_corrections(session, artifacts, replay, body)
     with database.write() as session:
         checks.hold_datasets(session, tenant, body)
         hold_teachers(session, tenant, body.teacher)
@@ -89,7 +93,7 @@ def create_job(
         if earlier is not None:
             return read_job(session, earlier), True
         row = new_row(body, tenant=tenant, idempotency_key=idempotency_key, digest=digest)
-        row.from_job_id, row.retry_of_id = from_job, retry_of
+        row.from_job_id, row.retry_of_id, row.corrections = from_job, retry_of, corrections
         row.parent_model_id = None if body.parent_model is None else ModelId(body.parent_model)
         try:
             queue_row(session, row, settings=settings, bell=bell)
@@ -147,6 +151,7 @@ def list_jobs(
     after: str | None,
     state: JobState | None,
     dataset_id: str | None,
+    from_job: str | None,
     metadata: Mapping[str, str],
 ) -> dict[str, object]:
     """A page of jobs, newest first."""
@@ -156,6 +161,7 @@ def list_jobs(
         after=None if after is None else JobId(after),
         state=state,
         dataset_id=None if dataset_id is None else DatasetId(dataset_id),
+        from_job_id=None if from_job is None else JobId(from_job),
         metadata=metadata,
     )
     done = StageRepository(session).of_jobs([row.id for row in page.rows])
@@ -210,7 +216,7 @@ def replayed_job(
 
 
 def request_digest(
-    body: JobCreate, *, from_job: JobId | None = None, retry_of: JobId | None = None
+    body: JobCreate, *, replay: JobReplay | None = None, retry_of: JobId | None = None
 ) -> str:
     """Sha256 of what a resolved request means: spelling out a default changes nothing."""
     meaning = body.model_dump(mode="json")
@@ -220,8 +226,10 @@ def request_digest(
     elif "student" not in body.model_fields_set:
         # The parent's, not the one that is usual without a parent.
         meaning["student"] = None
-    if from_job is not None:
-        meaning["from_job"] = from_job
+    if replay is not None:
+        meaning["from_job"] = replay.from_job
+        if replay.corrections:
+            meaning["corrections"] = [each.model_dump() for each in replay.corrections]
     if retry_of is not None:
         meaning["retry_of"] = retry_of
     return hashlib.sha256(orjson.dumps(meaning, option=orjson.OPT_SORT_KEYS)).hexdigest()

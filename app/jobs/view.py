@@ -72,6 +72,7 @@ def tell_request(row: JobRow) -> Json:
             "from_job": row.from_job_id,
             "name": row.name,
             "parent_model": row.parent_model_id,
+            "corrections": row.corrections or [],
             **{part: row.spec[part] for part in REPLAYABLE if part in row.spec},
             "metadata": row.labels_metadata,
             "priority": row.priority,

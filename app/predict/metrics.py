@@ -1,12 +1,13 @@
 """What predicting is counted on; series of a model go when the model leaves memory."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from threading import Lock
 
 from prometheus_client import Counter, Gauge, Histogram
 
 from app.predict.names import ModelRef
-from llkd.drift import Reference, RollingAnswers
+from llkd.drift import AnswerCounts, Reference, RollingAnswers
 from llkd.predictor import MOST_ROWS
 from llkd.types import FloatArray
 
@@ -43,6 +44,16 @@ OF_A_MODEL = (
 )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Drift:
+    """Recent answers beside those to the validation texts; the indices are NaN for too few."""
+
+    reference: Reference
+    recent: AnswerCounts
+    score_index: float
+    label_index: float
+
+
 class ModelMeter:
     """The series of one model in memory. Safe to call from several threads."""
 
@@ -59,13 +70,28 @@ class ModelMeter:
         self._batch_size = BATCH_SIZE.labels(model.id)
         self._wait = WAIT.labels(model.id)
         self._answers: RollingAnswers | None = None
+        self._reference: Reference | None = None
         self._lock = Lock()
 
     def watch_drift(self, reference: Reference) -> None:
         """Compare answers from now on with those to the validation texts."""
         answers = self._answers = RollingAnswers(len(reference.labels))
+        self._reference = reference
         SCORE_DRIFT.labels(self._id).set_function(lambda: answers.score_drift(reference))
         LABEL_DRIFT.labels(self._id).set_function(lambda: answers.label_drift(reference))
+
+    def drift(self) -> Drift | None:
+        """What the drift series show, with what is behind it; None where nothing is watched."""
+        answers, reference = self._answers, self._reference
+        if answers is None or reference is None:
+            return None
+        with self._lock:
+            return Drift(
+                reference,
+                answers.recent(),
+                score_index=answers.score_drift(reference),
+                label_index=answers.label_drift(reference),
+            )
 
     def count_wait(self, seconds: float) -> None:
         self._wait.observe(seconds)

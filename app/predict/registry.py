@@ -1,7 +1,7 @@
 """Models by reference: each loaded once, warmed, kept while it fits, never by torch."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from app.predict.errors import ModelTooLarge, ModelUnavailable, NoRoom
 from app.predict.lanes import Lane
 from app.predict.loading import load_predictor
 from app.predict.memory import memory_of, room_for_models
-from app.predict.metrics import ModelMeter
+from app.predict.metrics import Drift, ModelMeter
 from app.predict.model_names import look_up
 from app.predict.names import ModelNames, ModelRef
 from app.predict.returned_memory import return_memory
@@ -76,6 +76,16 @@ class ModelRegistry:
         """Where requests for this model wait; None if it is not in memory."""
         held = self._shelf.find(model)
         return None if held is None else held.lane
+
+    def drift(self, model: ModelRef) -> tuple[Sequence[str], Drift | None] | None:
+        """The model's labels, and how its answers drift if that is watched; None while it is
+        not in memory."""
+        with self._lock:
+            held = self._shelf.find(model)
+            if held is None or not held.loaded.done() or held.loaded.exception() is not None:
+                return None
+            meter, _ = self._meters[model.id]
+            return held.predictor.labels, meter.drift()
 
     def take(self, model: ModelRef) -> Held:
         """The model for one user, who waits for `loaded` and gives it back in the end.

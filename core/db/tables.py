@@ -101,6 +101,9 @@ class JobRow(Row):
     # The model that the student starts from. No foreign key for the same reason: models are
     # marked as deleted, their rows stay.
     parent_model_id: Mapped[ModelId | None]
+    # A person's labels in the place of that job's answers: [{index, label}]. Those that it had
+    # been given itself stand in its labels.
+    corrections: Mapped[list[Any] | None]
     idempotency_key: Mapped[str | None]
     request_sha256: Mapped[str]
 

@@ -27,7 +27,7 @@ from llkd.types import Pool
 def fit_to_pool(candidate: Candidate, pool: Pool) -> Candidate:
     """The candidate as it is trained on this pool: as it was asked for, or LLKD as `all`.
 
-    Where no confidence of any text is known, LLKD is its student gate alone, which asks
+    Where no confidence of the teacher's is known, LLKD is its student gate alone, which asks
     for the very texts that the teacher got wrong: training on everything is better then.
     Where labelling was lazy, both questions of LLKD were put before a text was bought; put
     again they leave nothing after some forty steps, and what was bought wants more.
@@ -40,7 +40,7 @@ def fit_to_pool(candidate: Candidate, pool: Pool) -> Candidate:
         # Looks at the held-out tenth of so few texts choose weights by luck.
         training = training.model_copy(update={"epochs": passes, "early_stopping": False})
         return candidate.model_copy(update={"selection": AllSelection(), "training": training})
-    if bool(np.isnan(pool.confidence).all()):
+    if bool(np.isnan(pool.confidence[pool.is_teachers]).all()):
         return candidate.model_copy(update={"selection": AllSelection()})
     return candidate
 

@@ -35,3 +35,32 @@ class TestGold:
     def test_no_more_than_a_thousand(self) -> None:
         pool = make_pool(20_000)
         assert len(find_held_out(replace(pool, gold=pool.labels), seed=1)) == 1000
+
+
+class TestWhatAPersonHasLabelled:
+    """It is trained on, and no student is held against it."""
+
+    def test_it_is_never_held_out(self) -> None:
+        pool = make_pool(2000)
+        before = find_held_out(pool, seed=1)
+        corrected = np.isin(np.arange(2000), before[::2])
+        asked = replace(
+            pool, corrected=corrected, confidence=np.where(corrected, 1.0, pool.confidence)
+        )
+        trained, held = split_held_out(asked, seed=1)
+        assert held is not None
+        assert held.is_teachers.all()
+        assert (~trained.is_teachers).sum() == corrected.sum()
+
+    def test_nor_is_its_gold(self) -> None:
+        pool = make_pool(6000)
+        corrected = np.arange(6000) < 3000
+        asked = replace(pool, gold=pool.labels, corrected=corrected)
+        held = find_held_out(asked, seed=1)
+        assert len(held) == 600
+        assert held.min() >= 3000
+
+    def test_where_nobody_did_the_slice_is_as_it_was(self) -> None:
+        pool = make_pool(2000)
+        none = replace(pool, corrected=np.zeros(2000, dtype=np.bool_))
+        assert find_held_out(none, seed=1).tolist() == find_held_out(pool, seed=1).tolist()

@@ -100,11 +100,11 @@ class TestWhereTheyDiffer:
         assert right == pytest.approx(output["report"]["student"]["accuracy"]["value"])
 
     def test_without_gold_they_are_those_that_certify(self, workshop: Workshop) -> None:
-        job = claimed(workshop, make_rows(240, gold=0), certification={"rows": 60})
+        job = claimed(workshop, make_rows(240, gold=0), certification={"rows": 100})
         output = evaluated_job(job)
         kept = read_measured(job.artifacts.path(output["measured"]))
         assert output["disagreements"]["source"] == "certification"
-        assert (len(kept.index), set(kept.gold.tolist())) == (60, {-1})
+        assert (len(kept.index), set(kept.gold.tolist())) == (100, {-1})
 
     def test_without_either_they_are_the_held_out_slice(self, workshop: Workshop) -> None:
         job = claimed(workshop, make_rows(700, gold=0))

@@ -131,6 +131,7 @@ def _card(job: Job, outputs: Mapping[Stage, Json]) -> ModelCard:
     report, counters = outputs[Stage.EVALUATE]["report"], outputs[Stage.TRAIN]["counters"]
     chosen = chosen_of(outputs[Stage.TRAIN], job.spec)
     student = chosen.student
+    corrected = (outputs[Stage.LABEL].get("corrections") or {}).get("rows", 0)
     read = TypeAdapter(EvaluationReport).validate_python
     measured = [name for name in ("teacher", "student") if report[name] is not None]
     return ModelCard(
@@ -146,6 +147,7 @@ def _card(job: Job, outputs: Mapping[Stage, Json]) -> ModelCard:
         selection=chosen.selection.model_dump(mode="json"),
         counts={
             "Texts answered by the teacher": outputs[Stage.LABEL]["counts"]["answered"],
+            **({"Texts labelled by a person": corrected} if corrected else {}),
             "Texts in the training pool": outputs[Stage.TRAIN]["pool_size"],
             "Different texts trained on": counters["unique_samples"],
             "Gradient samples": counters["gradient_samples"],

@@ -72,6 +72,7 @@ class JobRepository:
         dataset_id: DatasetId | None = None,
         metadata: Mapping[str, str] | None = None,
         purpose: Purpose | None = None,
+        from_job_id: JobId | None = None,
     ) -> Page[JobRow]:
         """Jobs of a tenant, newest first; `metadata` asks for each pair to be equal."""
         question = select(JobRow).where(JobRow.tenant_id == tenant_id)
@@ -83,6 +84,8 @@ class JobRepository:
             question = question.where(JobRow.dataset_id == dataset_id)
         if purpose is not None:
             question = question.where(JobRow.purpose == purpose.value)
+        if from_job_id is not None:
+            question = question.where(JobRow.from_job_id == from_job_id)
         for key, value in (metadata or {}).items():
             question = question.where(self._metadata_has(key, value))
         return read_page(self.session, question.order_by(JobRow.id.desc()), limit=limit)

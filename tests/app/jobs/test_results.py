@@ -280,7 +280,9 @@ class TestReport:
         finish_stages(database, job_id, outputs)
         told = client.get(f"/jobs/{job_id}/report").json()["candidates"]
         assert [each["student"]["kind"] for each in told] == ["static", "encoder"]
-        assert told[0]["student"] == StaticSpec().model_dump(mode="json")
+        assert told[0]["student"] == StaticSpec().model_dump(mode="json") | {"trainable": None}
+        llkd = {"kind": "llkd", "labeling": "eager", "momentum": None, "share": None}
+        assert told[1]["selection"] == llkd
         assert [each["macro_f1"] for each in told] == [interval, None]
         assert told[0]["serving"] == serving
         assert (told[0]["chosen"], told[1]["chosen"]) == (True, False)

@@ -22,6 +22,7 @@ ALIKE = (
     "dataset_id",
     "evaluation_dataset_id",
     "from_job_id",
+    "corrections",
     "queue",
     "priority",
     "cap_micros",

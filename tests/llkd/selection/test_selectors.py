@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -300,6 +301,11 @@ class TestFitToPool:
     def test_with_any_confidence_it_is_what_was_asked(self) -> None:
         asked = LlkdSelection(momentum=0.9)
         assert self.fit(asked, np.nan, 0.8).selection == asked
+
+    def test_a_persons_certainty_is_none_of_the_teachers(self) -> None:
+        pool = replace(self.pool(1.0, np.nan), corrected=np.array([True, False]))
+        asked = Candidate(student=EncoderSpec(), selection=LlkdSelection(), training=TrainingSpec())
+        assert fit_to_pool(asked, pool).selection == AllSelection()
 
     def test_a_student_gate_that_was_asked_for_stays(self) -> None:
         asked = StudentUncertaintySelection()
