@@ -68,7 +68,9 @@ export function judged(entry, { suggested = null, facts = [], labels, held }) {
   };
   element.addEventListener("keydown", (event) => {
     if (event.target.tagName === "SELECT" || event.ctrlKey || event.altKey || event.metaKey) return;
-    const act = { 1: right, 2: other, 3: choose, 0: held.get(entry.index) === null ? null : undo }[event.key];
+    const act = { 1: right, 2: other, 3: choose, 0: held.get(entry.index) === null ? null : undo }[
+      event.key
+    ];
     if (!act) return;
     event.preventDefault();
     act.click();

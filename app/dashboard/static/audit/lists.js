@@ -9,9 +9,24 @@ import { factsOf, judged } from "./judged.js";
 export function lists(audit, { labels, held, narrow }) {
   const { totals } = audit;
   return [
-    ["likely_wrong", "Likely wrong", totals.likely_wrong, (only) => likelyWrong(audit, { labels, held, only })],
-    ["contradictions", "Contradictions", totals.contradictions, () => contradictions(audit, { labels, held })],
-    ["overlapping_labels", "Labels that overlap", totals.overlapping_labels, () => overlaps(audit, { narrow })],
+    [
+      "likely_wrong",
+      "Likely wrong",
+      totals.likely_wrong,
+      (only) => likelyWrong(audit, { labels, held, only }),
+    ],
+    [
+      "contradictions",
+      "Contradictions",
+      totals.contradictions,
+      () => contradictions(audit, { labels, held }),
+    ],
+    [
+      "overlapping_labels",
+      "Labels that overlap",
+      totals.overlapping_labels,
+      () => overlaps(audit, { narrow }),
+    ],
     ["unfitting", "No label fits", totals.unfitting, () => unfitting(audit, { labels, held })],
   ];
 }
@@ -21,8 +36,13 @@ function likelyWrong({ likely_wrong: all, totals }, { labels, held, only }) {
     ? all.filter((entry) => only.includes(entry.label) && only.includes(entry.suggested))
     : all;
   return [
-    h("p.muted", "Pseudo-labels with a likelier one beside them, the most doubtful first. Nobody knows that they are wrong: look at the text."),
-    only ? h("p", `Only those between ${only.join(" and ")}.`) : listed(all.length, totals.likely_wrong),
+    h(
+      "p.muted",
+      "Pseudo-labels with a likelier one beside them, the most doubtful first. Nobody knows that they are wrong: look at the text.",
+    ),
+    only
+      ? h("p", `Only those between ${only.join(" and ")}.`)
+      : listed(all.length, totals.likely_wrong),
     items(
       shown.map((entry) =>
         judged(entry, { suggested: entry.suggested, facts: factsOf(entry), labels, held }),
@@ -33,7 +53,10 @@ function likelyWrong({ likely_wrong: all, totals }, { labels, held, only }) {
 
 function contradictions({ contradictions: all, totals }, { labels, held }) {
   return [
-    h("p.muted", "Two texts that say almost the same, under different labels. The first of a pair is the more doubtful one."),
+    h(
+      "p.muted",
+      "Two texts that say almost the same, under different labels. The first of a pair is the more doubtful one.",
+    ),
     listed(all.length, totals.contradictions),
     items(
       all.map(({ first, second, similarity }) =>
@@ -53,7 +76,10 @@ function contradictions({ contradictions: all, totals }, { labels, held }) {
 
 function overlaps({ overlapping_labels: all, totals }, { narrow }) {
   return [
-    h("p.muted", "Labels that the student takes for each other. Sharper descriptions in the next job tell them apart, or one label is enough."),
+    h(
+      "p.muted",
+      "Labels that the student takes for each other. Sharper descriptions in the next job tell them apart, or one label is enough.",
+    ),
     listed(all.length, totals.overlapping_labels),
     all.length
       ? table(
@@ -64,7 +90,11 @@ function overlaps({ overlapping_labels: all, totals }, { narrow }) {
             [
               "",
               (row) =>
-                h("button.small", { type: "button", onclick: () => narrow(row.labels) }, "Doubtful texts of these"),
+                h(
+                  "button.small",
+                  { type: "button", onclick: () => narrow(row.labels) },
+                  "Doubtful texts of these",
+                ),
             ],
           ],
           all,
@@ -76,7 +106,10 @@ function overlaps({ overlapping_labels: all, totals }, { narrow }) {
 
 function unfitting({ unfitting: all, totals }, { labels, held }) {
   return [
-    h("p.muted", "Texts of which neither teacher nor student is sure of any label. Many of them may mean that a label is missing."),
+    h(
+      "p.muted",
+      "Texts of which neither teacher nor student is sure of any label. Many of them may mean that a label is missing.",
+    ),
     listed(all.length, totals.unfitting),
     items(all.map((entry) => judged(entry, { facts: factsOf(entry), labels, held }))),
   ];
@@ -88,5 +121,10 @@ const listed = (shown, total) =>
 const nothing = () => h("p", "Nothing of this kind.");
 
 function items(elements) {
-  return elements.length ? h("ol.judged-list", elements.map((each) => h("li", each))) : nothing();
+  return elements.length
+    ? h(
+        "ol.judged-list",
+        elements.map((each) => h("li", each)),
+      )
+    : nothing();
 }

@@ -9,7 +9,13 @@ export function tabs(all, { label }) {
   const buttons = all.map(([key, title, total]) =>
     h(
       "button.tab",
-      { type: "button", role: "tab", id: `${id}-${key}`, "aria-controls": panel.id, onclick: () => open(key) },
+      {
+        type: "button",
+        role: "tab",
+        id: `${id}-${key}`,
+        "aria-controls": panel.id,
+        onclick: () => open(key),
+      },
       title,
       " ",
       h("span.muted", String(total)),

@@ -21,9 +21,13 @@ export function curves({ signal }) {
     chart("Kept, of what was seen", () => [line(training, "selected_fraction", { scale: 100 })], {
       y: { range: [0, 103], ticksuffix: " %" },
     }),
-    chart("Held-out macro-F1", () => [line(training, "held_out_score", { scale: 100, marks: true })], {
-      y: { rangemode: "tozero" },
-    }),
+    chart(
+      "Held-out macro-F1",
+      () => [line(training, "held_out_score", { scale: 100, marks: true })],
+      {
+        y: { rangemode: "tozero" },
+      },
+    ),
     chart("Teacher's threshold", (colors) => levels(training, "confidence", { chosen, colors }), {
       y: { range: [0, 1.03] },
     }),
@@ -39,7 +43,12 @@ export function curves({ signal }) {
   function chart(title, traces, { x = { title: { text: "seconds of training" } }, y }) {
     const slot = h("div.chart.small-chart");
     const words = h("span.muted");
-    const element = h("figure.chart-box", { hidden: true }, h("figcaption", h("strong", title), " ", words), slot);
+    const element = h(
+      "figure.chart-box",
+      { hidden: true },
+      h("figcaption", h("strong", title), " ", words),
+      slot,
+    );
     const drawIt = () => draw(slot, traces, { ...LAYOUT, xaxis: x, yaxis: y }, { text: title });
     const lazy = lazily(slot, drawIt, { signal });
     const invalidate = () => {
@@ -49,7 +58,13 @@ export function curves({ signal }) {
     return { element, words, invalidate };
   }
 
-  whole.append(h("h2", "Curves"), h("div.curves", charts.map((each) => each.element)));
+  whole.append(
+    h("h2", "Curves"),
+    h(
+      "div.curves",
+      charts.map((each) => each.element),
+    ),
+  );
   return {
     element: whole,
     showTraining(now) {
@@ -59,7 +74,11 @@ export function curves({ signal }) {
       const loss = now.points.findLast((point) => point.loss !== null);
       charts[0].words.textContent = loss ? loss.loss.toFixed(3) : "";
       charts[1].words.textContent = last ? percent(last.selected_fraction, 0) : "";
-      charts[2].words.textContent = score ? percent(score.held_out_score) : now.ended ? "nobody looked" : "no look yet";
+      charts[2].words.textContent = score
+        ? percent(score.held_out_score)
+        : now.ended
+          ? "nobody looked"
+          : "no look yet";
       for (const each of charts.slice(0, 5)) each.invalidate();
     },
     /** [{at, answered, cached}] in order. */
@@ -111,7 +130,8 @@ function levels(training, gate, { chosen, colors }) {
     customdata: points.map((point) => point.step),
     line: {
       width: at === chosen ? 2.6 : 1.3,
-      color: chosen === null || at === chosen ? colors.series[at % colors.series.length] : colors.line,
+      color:
+        chosen === null || at === chosen ? colors.series[at % colors.series.length] : colors.line,
     },
     hovertemplate: "step %{customdata}: %{y:.2f}<extra>%{fullData.name}</extra>",
   }));

@@ -5,9 +5,20 @@ import { sayEvent } from "./sentences.js";
 
 // Older ones are in GET /jobs/{id}/events.
 const MOST_SHOWN = 200;
-const LOUD = new Set(["job.failed", "budget.reached", "budget.warning", "teacher.row_failed", "job.parked"]);
+const LOUD = new Set([
+  "job.failed",
+  "budget.reached",
+  "budget.warning",
+  "teacher.row_failed",
+  "job.parked",
+]);
 // Many a second, and the charts show them better.
-const QUIET = new Set(["train.metrics", "selection.updated", "checkpoint.saved", "teacher.progress"]);
+const QUIET = new Set([
+  "train.metrics",
+  "selection.updated",
+  "checkpoint.saved",
+  "teacher.progress",
+]);
 
 /** {element, add}: add(events) takes them in the order they came. */
 export function eventList() {
@@ -16,11 +27,7 @@ export function eventList() {
   all.addEventListener("change", () => list.classList.toggle("is-whole", all.checked));
   const element = h(
     "section.panel",
-    h(
-      "header",
-      h("h2", "Events"),
-      h("label.check", all, "progress, too"),
-    ),
+    h("header", h("h2", "Events"), h("label.check", all, "progress, too")),
     list,
   );
   const clock = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });

@@ -50,7 +50,9 @@ export function heading({ onChange }) {
 }
 
 function buttons(job, { trouble, onChange }) {
-  const isMeasured = job.stages.some((each) => each.name === "evaluate" && each.state === "succeeded");
+  const isMeasured = job.stages.some(
+    (each) => each.name === "evaluate" && each.state === "succeeded",
+  );
   const canRetry = job.state === "failed" || job.state === "cancelled";
   return [
     isMeasured && h("a.button.primary", { href: link("jobs", job.id, "report") }, "Report"),

@@ -67,7 +67,11 @@ export function selectionMap({ job, labels, fetchFrame, onLabel, signal }) {
 
   const element = h(
     "section.panel",
-    h("header", h("h2", "What is worth learning from"), h("div.map-label", field("Thresholds of", chosen))),
+    h(
+      "header",
+      h("h2", "What is worth learning from"),
+      h("div.map-label", field("Thresholds of", chosen)),
+    ),
     sentence,
     h("div.map", chart, quadrants.element),
     control.element,
@@ -118,6 +122,8 @@ function listTexts(list, { points }) {
     list,
     points
       .filter((point) => point.kept)
-      .map((point) => h("li", h("strong", point.label), " ", point.text ?? "(its dataset was deleted)")),
+      .map((point) =>
+        h("li", h("strong", point.label), " ", point.text ?? "(its dataset was deleted)"),
+      ),
   );
 }

@@ -12,16 +12,22 @@ const TICKS = [0, 0.2, 0.4, 0.6, 0.8, 1];
 export function mapTraces(frame, { label }) {
   const points = frame?.points ?? [];
   return (colors) => [
-    trace(points.filter((point) => !point.kept), {
-      name: "passed over",
-      label,
-      marker: { color: colors.muted, size: 6, symbol: "circle-open" },
-    }),
-    trace(points.filter((point) => point.kept), {
-      name: "kept",
-      label,
-      marker: { color: colors.accent, size: 9, symbol: "circle" },
-    }),
+    trace(
+      points.filter((point) => !point.kept),
+      {
+        name: "passed over",
+        label,
+        marker: { color: colors.muted, size: 6, symbol: "circle-open" },
+      },
+    ),
+    trace(
+      points.filter((point) => point.kept),
+      {
+        name: "kept",
+        label,
+        marker: { color: colors.accent, size: 9, symbol: "circle" },
+      },
+    ),
   ];
 }
 
@@ -95,7 +101,9 @@ function threshold(levels, { axis, at, color }) {
   if (at !== null) {
     const level = levels[at];
     if (level === null) return [];
-    return [{ ...whole, type: "line", ...span(level, level), line: { color, width: 2, dash: "dash" } }];
+    return [
+      { ...whole, type: "line", ...span(level, level), line: { color, width: 2, dash: "dash" } },
+    ];
   }
   return [
     {

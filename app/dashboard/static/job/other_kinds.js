@@ -37,15 +37,22 @@ async function readPilot(job, { signal }) {
   if (!forecast) return h("p.muted", "This pilot's forecast is no longer to be had.");
   const chart = h("div.chart");
   signal.addEventListener("abort", () => purge(chart), { once: true });
-  draw(chart, (colors) => forecastTraces(forecast, colors), {
-    xaxis: { title: { text: "answers of the teacher" }, type: "log" },
-    yaxis: { title: { text: "macro-F1" } },
-  }, { text: "Forecast of macro-F1 by the number of answers" });
+  draw(
+    chart,
+    (colors) => forecastTraces(forecast, colors),
+    {
+      xaxis: { title: { text: "answers of the teacher" }, type: "log" },
+      yaxis: { title: { text: "macro-F1" } },
+    },
+    { text: "Forecast of macro-F1 by the number of answers" },
+  );
   return [
     h("h2", "What more answers would bring"),
     h(
       "p",
-      forecast.against === "gold" ? "Macro-F1 against gold" : "Agreement with the teacher (macro-F1), for want of gold",
+      forecast.against === "gold"
+        ? "Macro-F1 against gold"
+        : "Agreement with the teacher (macro-F1), for want of gold",
       `, measured on ${count(forecast.measured_on)} texts, with 95 % intervals.`,
     ),
     chart,
@@ -91,11 +98,23 @@ async function readCard(job, { signal }) {
   return [
     h("h2", `How good ${model} is here`),
     figures([
-      gold && ["Accuracy", points(gold.accuracy.value), `${withInterval(gold.accuracy)} on ${count(gold.rows)} texts`],
+      gold && [
+        "Accuracy",
+        points(gold.accuracy.value),
+        `${withInterval(gold.accuracy)} on ${count(gold.rows)} texts`,
+      ],
       gold && ["Macro-F1", points(gold.macro_f1.value), withInterval(gold.macro_f1)],
-      consistency && ["Same answer", points(consistency.same.value), "with the labels in another order"],
+      consistency && [
+        "Same answer",
+        points(consistency.same.value),
+        "with the labels in another order",
+      ],
       ["Texts", count(card.texts), `${count(card.answers.answered)} answered`],
-      ["Money", money(card.usd), card.usd_per_row === null ? null : `${money(card.usd_per_row)} a text`],
+      [
+        "Money",
+        money(card.usd),
+        card.usd_per_row === null ? null : `${money(card.usd_per_row)} a text`,
+      ],
     ]),
     gold
       ? table(
@@ -119,7 +138,12 @@ async function readPredictions(job, { signal }) {
     const button = h("button", { type: "button" }, `Download ${format.toUpperCase()}`);
     const path = `/predictions/${job.id}/output`;
     button.addEventListener("click", () =>
-      during(button, "Fetching", () => download(path, `${told.name}.${format}`, { query: { format } }), trouble),
+      during(
+        button,
+        "Fetching",
+        () => download(path, `${told.name}.${format}`, { query: { format } }),
+        trouble,
+      ),
     );
     return button;
   };
@@ -127,7 +151,11 @@ async function readPredictions(job, { signal }) {
     h("h2", "Predictions"),
     figures([
       ["Answered", count(progress.rows_done), `of ${count(progress.rows)}`],
-      counts && ["With a label", count(counts.predicted), percent(counts.predicted / Math.max(1, progress.rows))],
+      counts && [
+        "With a label",
+        count(counts.predicted),
+        percent(counts.predicted / Math.max(1, progress.rows)),
+      ],
       counts && ["Abstained", count(counts.abstained)],
       counts && ["Cut short", count(counts.truncated)],
     ]),

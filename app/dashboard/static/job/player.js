@@ -20,11 +20,20 @@ export function player({ onShow, signal }) {
   const follow = h("input", { type: "checkbox", checked: true });
   const words = h("output", { for: id });
   const followBox = h("label.check", follow, "follow live");
-  const element = h("div.player", play, h("label.unseen", { for: id }, "Step of the run"), slider, words, followBox);
+  const element = h(
+    "div.player",
+    play,
+    h("label.unseen", { for: id }, "Step of the run"),
+    slider,
+    words,
+    followBox,
+  );
 
   const tell = () => {
     const frame = frames[slider.value];
-    const text = frame ? `step ${count(frame.step)}, ${plural(frame.epoch, "pass", "passes")} done` : "no frame yet";
+    const text = frame
+      ? `step ${count(frame.step)}, ${plural(frame.epoch, "pass", "passes")} done`
+      : "no frame yet";
     words.textContent = text;
     slider.setAttribute("aria-valuetext", text);
   };

@@ -18,20 +18,38 @@ export function spending() {
   const element = h(
     "section.panel",
     h("h2", "Spent, and asked for"),
-    h("dl.figures", Object.values(parts).map((each) => each.element)),
+    h(
+      "dl.figures",
+      Object.values(parts).map((each) => each.element),
+    ),
     origin,
     h(
       "details",
       h("summary", "The whole request"),
-      h("div.stack", request, h("div", copyButton(() => request.textContent))),
+      h(
+        "div.stack",
+        request,
+        h(
+          "div",
+          copyButton(() => request.textContent),
+        ),
+      ),
     ),
   );
   let isFirst = true;
   const update = ({ usage, request: asked, from_job: parent, dataset_id: dataset }) => {
     const budget = asked.budget ?? {};
     parts.usd.update(money(usage.cost_usd), usage.cost_usd, budget.max_usd, money);
-    parts.calls.update(count(usage.teacher_calls), usage.teacher_calls, budget.max_teacher_calls, count);
-    const tokens = !usage.input_tokens && !usage.output_tokens ? "–" : `${count(usage.input_tokens)} + ${count(usage.output_tokens)}`;
+    parts.calls.update(
+      count(usage.teacher_calls),
+      usage.teacher_calls,
+      budget.max_teacher_calls,
+      count,
+    );
+    const tokens =
+      !usage.input_tokens && !usage.output_tokens
+        ? "–"
+        : `${count(usage.input_tokens)} + ${count(usage.output_tokens)}`;
     parts.tokens.update(tokens, 0, null, count);
     if (!isFirst) return;
     isFirst = false;
@@ -40,7 +58,9 @@ export function spending() {
       origin,
       "Texts: ",
       h("a", { href: link("data", dataset) }, "the dataset"),
-      parent ? [". Answers: those of ", h("a", { href: link("jobs", parent) }, "an earlier job")] : null,
+      parent
+        ? [". Answers: those of ", h("a", { href: link("jobs", parent) }, "an earlier job")]
+        : null,
       ".",
     );
   };

@@ -57,12 +57,7 @@ function addStage(list, name) {
   const word = h("span.timeline-state");
   const time = h("span.muted");
   const detail = h("p.muted");
-  const element = h(
-    "li",
-    h("div.row", h("strong", title), word, time),
-    h("p", what),
-    detail,
-  );
+  const element = h("li", h("div.row", h("strong", title), word, time), h("p", what), detail);
   list.append(element);
   return { element, word, time, detail };
 }
@@ -87,10 +82,13 @@ function sayProgress(job) {
   }
   if (hasEnded(job)) {
     const took = job.started_at ? ` after ${lasted(job)}` : "";
-    const why = job.stop_reason ? ` Training ended because ${STOPPED[job.stop_reason] ?? job.stop_reason}.` : "";
+    const why = job.stop_reason
+      ? ` Training ended because ${STOPPED[job.stop_reason] ?? job.stop_reason}.`
+      : "";
     return `${ENDINGS[job.state]}${took}.${why}`;
   }
-  const left = eta === null ? "the time left is not known yet" : `about ${duration(Math.round(eta))} left`;
+  const left =
+    eta === null ? "the time left is not known yet" : `about ${duration(Math.round(eta))} left`;
   return `${percent(done / 100, 0)} done, ${left}.`;
 }
 
@@ -106,11 +104,16 @@ function sayDetail(name, { progress }) {
       .filter((kind) => teacher[kind])
       .map((kind) => `${count(teacher[kind])} ${kind.replace("_", " ")}`);
     const stored = teacher.cached ? `, ${count(teacher.cached)} of them from earlier jobs` : "";
-    return [`${count(teacher.answered)} of ${count(teacher.asked)} answered${stored}`, ...missed].join(" · ");
+    return [
+      `${count(teacher.answered)} of ${count(teacher.asked)} answered${stored}`,
+      ...missed,
+    ].join(" · ");
   }
   if (name === "train" && progress.step !== null) {
     const kept =
-      progress.selected_fraction === null ? "" : ` · ${percent(progress.selected_fraction, 0)} of the texts kept`;
+      progress.selected_fraction === null
+        ? ""
+        : ` · ${percent(progress.selected_fraction, 0)} of the texts kept`;
     return `batch ${count(progress.step)} of at most ${count(progress.steps)}${kept}`;
   }
   if (name === "predict" && progress.rows !== null) return `${count(progress.rows)} texts answered`;

@@ -21,7 +21,14 @@ export function trainingPanels(job, { curve, signal }) {
   let isBusy = false;
   let isStale = true;
   let seen = "";
-  const place = h("div.stack", h("section.panel", h("h2", "What is worth learning from"), h("p.muted", "The map begins with the training.")));
+  const place = h(
+    "div.stack",
+    h(
+      "section.panel",
+      h("h2", "What is worth learning from"),
+      h("p.muted", "The map begins with the training."),
+    ),
+  );
   const chooser = h("div", { hidden: true });
 
   const query = (more) => ({ candidate: candidate ?? undefined, ...more });
@@ -39,7 +46,10 @@ export function trainingPanels(job, { curve, signal }) {
   };
   const offerCandidates = ({ candidates, candidate: shown }) => {
     if (candidates < 2 || chooser.childElementCount === candidates) return;
-    const options = Array.from({ length: candidates }, (_, at) => [String(at), `student ${at + 1} of ${candidates}`]);
+    const options = Array.from({ length: candidates }, (_, at) => [
+      String(at),
+      `student ${at + 1} of ${candidates}`,
+    ]);
     const control = select(options, { value: String(candidate ?? shown) });
     control.addEventListener("change", () => {
       candidate = Number(control.value);

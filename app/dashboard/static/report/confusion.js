@@ -43,7 +43,11 @@ function grid(who, counts, labels) {
       h("caption.unseen", `${who}: gold in rows, answers in columns`),
       h(
         "thead",
-        h("tr", h("td"), labels.map((label) => h("th.turned", { scope: "col" }, h("span", label)))),
+        h(
+          "tr",
+          h("td"),
+          labels.map((label) => h("th.turned", { scope: "col" }, h("span", label))),
+        ),
       ),
       h(
         "tbody",
@@ -78,7 +82,10 @@ function picture(who, counts, labels) {
     .sort((one, other) => other.value - one.value)
     .slice(0, WORST);
   return [
-    h("img.matrix-picture", { src: pixels(counts), alt: `${who}: a heat map of ${labels.length} gold labels against answers` }),
+    h("img.matrix-picture", {
+      src: pixels(counts),
+      alt: `${who}: a heat map of ${labels.length} gold labels against answers`,
+    }),
     table(
       [
         ["Gold", (pair) => labels[pair.gold]],

@@ -20,21 +20,31 @@ export async function gather(id, { signal } = {}) {
 }
 
 async function relatives(job, report, { signal }) {
-  const own = { name: job.name, selection: report.selection, isThis: true, report };
+  const own = {
+    name: job.name,
+    selection: report.selection,
+    isThis: true,
+    report,
+    difference: null,
+  };
   const query = { dataset_id: job.dataset_id, state: "succeeded" };
   const jobs = await all("/jobs", { query, most: 200, signal });
   const related = family(jobs, job).slice(0, MOST_COMPARED - 1);
-  if (!related.length) return [own];
-  const ids = [job, ...related].map((each) => each.id).join(",");
-  const told = await get("/jobs/compare", { query: { ids }, signal });
-  if (!told.same_answers) return [own];
-  const others = await Promise.all(
-    related.map(async (each) => {
-      const theirs = await get(`/jobs/${each.id}/report`, { signal });
-      return { name: each.name, selection: theirs.selection, isThis: false, report: theirs };
-    }),
-  );
-  return [own, ...others];
+  const others = await Promise.all(related.map((each) => compareWith(job, each, { signal })));
+  return [own, ...others.filter(Boolean)];
+}
+
+/** One other student beside the job's own; null where a difference would say nothing. */
+async function compareWith(job, other, { signal }) {
+  const query = { ids: `${job.id},${other.id}` };
+  const [told, report] = await Promise.all([
+    get("/jobs/compare", { query, signal }),
+    get(`/jobs/${other.id}/report`, { signal }),
+  ]);
+  const { difference } = told.data[1];
+  // Answers that a person corrected are others, but the gold that measures is the same.
+  if (!told.same_answers && !difference) return null;
+  return { name: other.name, selection: report.selection, isThis: false, report, difference };
 }
 
 /** The other jobs that lead, by `from_job`, to the same answers. */

@@ -42,8 +42,9 @@ export function comparisonSection(told) {
     h("h2", "Teacher, student, and all labels"),
     h(
       "p.muted",
-      "All learned from the same answers, so a difference comes from the student alone. " +
-        "Lines are 95 % intervals over the texts that measure.",
+      "All learned from the same answers, but for labels that a person corrected. Lines are 95 % " +
+        "intervals over the texts that measure; a difference is that of the same texts, and says " +
+        "more than two intervals that meet.",
     ),
     figure("Macro-F1, with 95 % intervals.", {
       height: 90 + 38 * rows.length,
@@ -60,6 +61,7 @@ export function comparisonSection(told) {
         ["", (row) => row.name],
         ["Accuracy", (row) => withInterval(row.accuracy), "num"],
         ["Macro-F1", (row) => withInterval(row.macro_f1), "num"],
+        ["Less this student", (row) => signed(row.difference?.macro_f1), "num"],
         ["Different texts", (row) => count(row.unique), "num"],
         ["Gradient samples", (row) => count(row.gradient), "num"],
         ["Training", (row) => duration(row.seconds), "num"],
@@ -84,27 +86,51 @@ function intervalTrace(rows, colors) {
       color: colors.muted,
       thickness: 1.5,
     },
-    marker: { size: 11, color: rows.map((row, at) => (row.isThis ? colors.accent : colors.series[at ? 2 : 1])) },
+    marker: {
+      size: 11,
+      color: rows.map((row, at) => (row.isThis ? colors.accent : colors.series[at ? 2 : 1])),
+    },
     hovertemplate: "%{y}: %{x:.1f}<extra></extra>",
   };
 }
 
 function contestants({ report, compared }) {
   const taught = report.teacher.evaluation;
-  const teacher = taught && { name: "Teacher", ...taught, unique: null, gradient: null, seconds: null };
+  const teacher = taught && {
+    name: "Teacher",
+    ...taught,
+    difference: null,
+    unique: null,
+    gradient: null,
+    seconds: null,
+  };
   const students = compared
     .filter((each) => each.report.student.evaluation)
     .map((each) => ({
       name: each.isThis ? "This student" : nameOf(each),
       isThis: each.isThis,
       ...each.report.student.evaluation,
+      difference: each.difference,
       unique: each.report.training.unique_samples,
       gradient: each.report.training.gradient_samples,
       seconds: each.report.training.seconds,
     }));
-  return [teacher, ...students].filter(Boolean);
+  return [teacher, ...students].filter(Boolean).map(numbered);
 }
 
-function nameOf({ selection, name }) {
+/** A chart has one line a name: of two with the same one, the later is numbered. */
+function numbered(row, at, rows) {
+  const earlier = rows.slice(0, at).filter((each) => each.name === row.name).length;
+  return earlier ? { ...row, name: `${row.name}, ${earlier + 1}` } : row;
+}
+
+function signed(difference) {
+  if (!difference) return "–";
+  const told = (value) => (value < 0 ? `−${points(-value)}` : `+${points(value)}`);
+  return `${told(difference.value)} (${told(difference.low)} to ${told(difference.high)})`;
+}
+
+function nameOf({ selection, name, report }) {
+  if (report.corrections?.rows) return `Corrected by hand (${name})`;
   return selection.kind === "all" ? `All labels (${name})` : `${selection.kind} (${name})`;
 }

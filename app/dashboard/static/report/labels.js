@@ -53,8 +53,18 @@ function dots(rows, colors, { withTeacher }) {
   });
   return [
     withTeacher &&
-      trace("Teacher", rows.map((row) => row.taught), colors.series[1], "diamond-open"),
-    trace("Student", rows.map((row) => row.own), colors.accent, "circle"),
+      trace(
+        "Teacher",
+        rows.map((row) => row.taught),
+        colors.series[1],
+        "diamond-open",
+      ),
+    trace(
+      "Student",
+      rows.map((row) => row.own),
+      colors.accent,
+      "circle",
+    ),
   ].filter(Boolean);
 }
 
@@ -82,7 +92,9 @@ export function reliabilitySection({ report }) {
         text: `Reliability of ${givers.map(([who]) => who.toLowerCase()).join(" and ")}`,
         traces: (colors) => [
           diagonal(colors),
-          ...givers.map(([who, told, at]) => reliability(who, told, at ? colors.series[1] : colors.accent)),
+          ...givers.map(([who, told, at]) =>
+            reliability(who, told, at ? colors.series[1] : colors.accent),
+          ),
         ],
         layout: {
           xaxis: { title: { text: "confidence" }, range: [-2, 103] },

@@ -81,7 +81,11 @@ export function disagreementSection({ report, disagreements }) {
     disagreements === null ? h("p.muted", "The dataset was deleted, and the texts with it.") : null,
     rows.length ? disagreementTable(rows.slice(0, SHOWN), { hasGold }) : null,
     more.length
-      ? h("details", h("summary", `${count(more.length)} more`), disagreementTable(more, { hasGold }))
+      ? h(
+          "details",
+          h("summary", `${count(more.length)} more`),
+          disagreementTable(more, { hasGold }),
+        )
       : null,
     rows.length < told.total && rows.length
       ? h("p.muted", `The first ${count(rows.length)}, by how sure both were.`)

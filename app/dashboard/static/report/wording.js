@@ -29,7 +29,7 @@ export function headline(report) {
 
 /** What follows it: the difference and how far to trust it, the agreement, the effort. */
 export function explanation(report) {
-  return [difference(report), agreement(report), effort(report)].filter(Boolean);
+  return [difference(report), agreement(report), effort(report), byHand(report)].filter(Boolean);
 }
 
 function difference({ teacher, student, gold_rows: rows }) {
@@ -64,6 +64,11 @@ function effort({ training, selection }) {
     `It learned from ${count(training.unique_samples)} of ${count(training.pool)} texts ` +
     `(${percent(selection.unique_fraction, 0)}), in ${count(training.steps)} steps.`
   );
+}
+
+function byHand({ corrections }) {
+  if (!corrections?.rows) return null;
+  return `A person gave ${count(corrections.rows)} of the labels that it learned from, and changed ${count(corrections.changed)} with this job.`;
 }
 
 const NO_CASCADE = {
@@ -110,18 +115,21 @@ export function gaps({ report, compared, disagreements }) {
       "nobody looked at a held-out slice during this training.",
     ],
     disagreements === null && ["Where the two disagree", "no text was answered by both."],
-    cost && cost.teacher.usd === null && [
-      "What the teacher's answers cost in money",
-      "it has no price by the call, or nothing was bought.",
-    ],
-    cost && cost.teacher.seconds === null && [
-      "How long the teacher takes",
-      "most answers were there before, or the stage was interrupted.",
-    ],
-    cost && cost.student.core_seconds === null && [
-      "How long the student takes",
-      "no engine was measured on the worker's machine.",
-    ],
+    cost &&
+      cost.teacher.usd === null && [
+        "What the teacher's answers cost in money",
+        "it has no price by the call, or nothing was bought.",
+      ],
+    cost &&
+      cost.teacher.seconds === null && [
+        "How long the teacher takes",
+        "most answers were there before, or the stage was interrupted.",
+      ],
+    cost &&
+      cost.student.core_seconds === null && [
+        "How long the student takes",
+        "no engine was measured on the worker's machine.",
+      ],
     !report.forecast && ["Whether a forecast came true", "no pilot was made for this job."],
     ["The day after", "texts that come later may differ from these; nothing here speaks of them."],
   ].filter(Boolean);

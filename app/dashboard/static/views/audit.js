@@ -36,7 +36,11 @@ async function body(id, { signal }) {
     audit = await get(`/jobs/${id}/audit`, { query: { limit: LISTED }, signal });
   } catch (error) {
     if (error.code !== "audit-not-ready" && error.code !== "no-result") throw error;
-    return empty("There is no audit", error.message, h("a.button", { href: link("jobs", id) }, "To the job"));
+    return empty(
+      "There is no audit",
+      error.message,
+      h("a.button", { href: link("jobs", id) }, "To the job"),
+    );
   }
   const job = await get(`/jobs/${id}`, { signal });
   const labels = await labelNames(job, { signal });
@@ -54,9 +58,14 @@ async function body(id, { signal }) {
     ),
     h(
       "p.muted.keys",
-      [["j", "next text"], ["k", "the one before"], ["1", "right"], ["2", "suggested"], ["3", "another"], ["0", "undo"]].map(
-        ([key, meaning]) => h("span", h("kbd", key), ` ${meaning}`),
-      ),
+      [
+        ["j", "next text"],
+        ["k", "the one before"],
+        ["1", "right"],
+        ["2", "suggested"],
+        ["3", "another"],
+        ["0", "undo"],
+      ].map(([key, meaning]) => h("span", h("kbd", key), ` ${meaning}`)),
     ),
     found.element,
     bar(id, held),
@@ -82,11 +91,20 @@ function bar(id, held) {
   const trouble = h("div");
   const start = h("button.primary", { type: "button" }, "Start the next job");
   const clear = h("button", { type: "button" }, "Forget them");
-  const element = h("div.correction-bar", { hidden: true }, words, h("div.row", start, clear), trouble);
-  start.addEventListener("click", () => during(start, "Starting", () => startNext(id, held), trouble));
+  const element = h(
+    "div.correction-bar",
+    { hidden: true },
+    words,
+    h("div.row", start, clear),
+    trouble,
+  );
+  start.addEventListener("click", () =>
+    during(start, "Starting", () => startNext(id, held), trouble),
+  );
   clear.addEventListener("click", async () => {
     const text = `${plural(held.size, "correction")} of this job will be gone.`;
-    if (await confirmDialog("Forget the corrections?", text, { action: "Forget them" })) held.clear();
+    if (await confirmDialog("Forget the corrections?", text, { action: "Forget them" }))
+      held.clear();
   });
   const show = () => {
     element.hidden = held.size === 0;

@@ -57,14 +57,10 @@ function notThere(id, error) {
 function buttons(told, trouble) {
   const { job, compared } = told;
   const keep = h("button.primary", { type: "button" }, "Download as one file");
-  keep.addEventListener("click", () =>
-    during(keep, "Writing", () => download(told), trouble),
-  );
+  keep.addEventListener("click", () => during(keep, "Writing", () => download(told), trouble));
   const again = h("button", { type: "button" }, "Train one on all labels");
   again.title = "Another student from the same answers, without a selection; no teacher is asked.";
-  again.addEventListener("click", () =>
-    during(again, "Starting", () => trainOnAll(job), trouble),
-  );
+  again.addEventListener("click", () => during(again, "Starting", () => trainOnAll(job), trouble));
   const hasAll = compared.some((each) => each.selection.kind === "all");
   return [
     h("a.button", { href: link("jobs", job.id, "audit") }, "Label audit"),
@@ -80,7 +76,11 @@ async function download(told) {
 }
 
 async function trainOnAll(job) {
-  const asked = { from_job: job.id, selection: { kind: "all" }, name: `${job.name.slice(0, 60)}-all` };
+  const asked = {
+    from_job: job.id,
+    selection: { kind: "all" },
+    name: `${job.name.slice(0, 60)}-all`,
+  };
   const started = await post("/jobs", asked);
   go("jobs", started.id);
 }
