@@ -61,7 +61,7 @@ export function comparisonSection(told) {
         ["", (row) => row.name],
         ["Accuracy", (row) => withInterval(row.accuracy), "num"],
         ["Macro-F1", (row) => withInterval(row.macro_f1), "num"],
-        ["Less this student", (row) => signed(row.difference?.macro_f1), "num"],
+        ["Against this student", (row) => signed(row.difference?.macro_f1), "num"],
         ["Different texts", (row) => count(row.unique), "num"],
         ["Gradient samples", (row) => count(row.gradient), "num"],
         ["Training", (row) => duration(row.seconds), "num"],

@@ -112,9 +112,12 @@ export function gaps({ report, compared, disagreements }) {
     ],
     !report.data_efficiency?.length && [
       "How the score grew with what was learned from",
-      "nobody looked at a held-out slice during this training.",
+      "nobody looked at a held-out slice during this training, or an earlier release made it.",
     ],
-    disagreements === null && ["Where the two disagree", "no text was answered by both."],
+    disagreements === null && [
+      "Where the two disagree",
+      "nothing was compared, its texts are deleted, or an earlier release made the job.",
+    ],
     cost &&
       cost.teacher.usd === null && [
         "What the teacher's answers cost in money",
