@@ -23,14 +23,20 @@ def browser() -> Iterator[Browser]:
         yield browser
 
 
-@pytest.fixture(scope="package")
-def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """The API alone, on a folder whose base models are tiny."""
+def api_alone(tmp_path_factory: pytest.TempPathFactory) -> Deployment:
+    """The API without a worker, on a folder of its own whose base models are tiny."""
     models_dir = add_models(tmp_path_factory.mktemp("base"))
     folder = tmp_path_factory.mktemp("dashboard")
     deployment = Deployment(folder, models_dir, database_url=None, redis_url=None)
     deployment.allow_teachers("127.0.0.1:9")
     deployment.start_api()
+    return deployment
+
+
+@pytest.fixture(scope="package")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """The API alone."""
+    deployment = api_alone(tmp_path_factory)
     yield deployment
     deployment.close()
 

@@ -12,6 +12,10 @@ TEACHER = {"kind": "provided"}
 TRAINING = {"epochs": 2, "batch_size": 16, "learning_rate": 1e-3, "device": "cpu"}
 
 
+# More than a page of the dashboard shows, and enough for a dataset.
+TEXTS = [f"text number {number}" for number in range(45)]
+
+
 def upload(service: Deployment, rows: list[Json]) -> str:
     """A dataset with gold on some texts, and a teacher's answers to all."""
     columns = {"text": "text", "label": "gold"} | {

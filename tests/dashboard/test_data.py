@@ -6,6 +6,7 @@ from playwright.sync_api import Page, expect
 
 from tests.acceptance.deployment import Deployment
 from tests.dashboard.browser import Complaints, save_screenshot
+from tests.dashboard.jobs import TEXTS
 
 
 def upload(page: Page, file: Path, name: str) -> None:
@@ -69,7 +70,8 @@ class TestUpload:
 
     def test_a_text_that_looks_like_html_stays_a_text(self, page: Page, tmp_path: Path) -> None:
         tricky = tmp_path / "tricky.txt"
-        tricky.write_text("<img src=x onerror=alert(1)>\n<b>bold</b> claims\n")
+        lines = ["<img src=x onerror=alert(1)>", "<b>bold</b> claims"]
+        tricky.write_text("\n".join([*lines, *(f"harmless line {number}" for number in range(40))]))
         upload(page, tricky, "tricky")
         expect(page.get_by_role("table", name="Texts")).to_contain_text("<b>bold</b> claims")
         assert page.locator("td img, td b").count() == 0
@@ -77,8 +79,7 @@ class TestUpload:
 
 class TestDataset:
     def test_texts_are_turned_page_by_page(self, page: Page, api: Deployment) -> None:
-        rows = [{"text": f"text number {number}"} for number in range(45)]
-        made = api.http.post("/datasets", json={"name": "many", "rows": rows})
+        made = api.http.post("/datasets", json={"name": "many", "rows": TEXTS})
         page.goto(f"/#/data/{made.json()['id']}")
         texts = page.get_by_role("table", name="Texts", exact=True)
         expect(texts.get_by_role("row")).to_have_count(21)
@@ -91,7 +92,7 @@ class TestDataset:
         expect(texts).to_contain_text("text number 20")
 
     def test_it_is_deleted_only_after_a_yes(self, page: Page, api: Deployment) -> None:
-        made = api.http.post("/datasets", json={"name": "gone", "rows": [{"text": "one"}]})
+        made = api.http.post("/datasets", json={"name": "gone", "rows": TEXTS})
         page.goto(f"/#/data/{made.json()['id']}")
         page.get_by_role("button", name="Delete").click()
         page.get_by_role("dialog").get_by_role("button", name="Cancel").click()

@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 
 from tests.acceptance.deployment import Deployment
 from tests.dashboard.browser import save_screenshot
+from tests.dashboard.jobs import TEXTS
 from tests.worker.corpus import LABELS
 
 TINY = '{"confidence": "given", "student": {"model": "local/tiny", "max_length": 16}}'
@@ -70,7 +71,7 @@ class TestNewJob:
     ) -> None:
         page.goto(f"/#/new?dataset={dataset_id}")
         assert told(page)["teacher"] == {"kind": "provided"}
-        bare = api.http.post("/datasets", json={"name": "bare", "rows": [{"text": "one"}]})
+        bare = api.http.post("/datasets", json={"name": "bare", "rows": TEXTS})
         page.goto(f"/#/new?dataset={bare.json()['id']}")
         expect(page.get_by_label("Answers in the data")).to_be_disabled()
         assert told(page)["teacher"] == {"kind": "few_shot"}

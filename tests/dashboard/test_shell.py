@@ -1,5 +1,7 @@
 """The page around every view: where it leads, its colours, its keyboard, and what it obeys."""
 
+import re
+
 import pytest
 from playwright.sync_api import Page, Route, expect
 
@@ -84,7 +86,9 @@ class TestKey:
     ) -> None:
         complaints.expect("401")
         refusal = {"title": "Unauthorized", "detail": "A valid API key is required."}
-        page.route("**/models**", lambda route: route.fulfill(status=401, json=refusal))
+        page.route(
+            re.compile(r"/models(\?|$)"), lambda route: route.fulfill(status=401, json=refusal)
+        )
         page.goto("/#/models")
         expect(page.get_by_role("dialog")).to_be_visible()
         page.keyboard.press("Escape")
