@@ -23,8 +23,8 @@ from worker.protocol import Json
 
 MOST_POINTS = 2000
 # With a thousand labels a point is two thousand numbers.
-FEWEST_POINTS = 250
-MOST_THRESHOLDS = 200_000
+FEWEST_POINTS = 100
+MOST_THRESHOLDS = 50_000
 MOST_FRAMES = 256
 # Of a frame; its quadrants count the whole batch.
 MOST_TEXTS = 300

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from sqlalchemy.orm import Session
 
 from app.jobs.errors import NoResult, TrainingNotBegun
@@ -15,16 +16,14 @@ from app.jobs.history_schemas import (
     Quadrants,
     SelectionMapRead,
     ThresholdsRead,
-    TrainingHistoryRead,
-    TrainingPointRead,
 )
 from app.jobs.service import find_job, find_rows
 from core.artifacts import ArtifactStore
 from core.dataset_files import read_texts
-from core.db.repositories.histories import HistoryRepository
+from core.db.repositories.histories import HistoryRepository, StoredPoint
 from core.db.repositories.stages import StageRepository
 from core.db.session import Database
-from core.db.tables import JobRow, JobStageRow, SelectionFrameRow, TrainingPointRow
+from core.db.tables import JobRow, JobStageRow, SelectionFrameRow
 from core.errors import Gone, NotFound
 from core.ids import TenantId
 from core.lifecycle import Stage
@@ -57,8 +56,9 @@ class _Course:
 
 def read_training(
     session: Session, tenant: TenantId, job_id: str, *, points: int, candidate: int | None
-) -> TrainingHistoryRead:
-    """At most so many points of a curve, evenly drawn from those that are kept.
+) -> bytes:
+    """At most so many points of a curve, evenly drawn from those that are kept: the JSON of a
+    `TrainingHistoryRead`.
 
     Args:
         candidate: None for the student that was kept, or else the newest one.
@@ -72,11 +72,8 @@ def read_training(
     histories = HistoryRepository(session)
     numbers = _drawn(histories.point_numbers(course.job.id, course.candidate), points)
     rows = histories.points(course.job.id, course.candidate, numbers=numbers)
-    return TrainingHistoryRead(
-        object="training_history",
-        **course.told(),
-        points=[_tell_point(row, before) for row, before in zip(rows, [None, *rows], strict=False)],
-    )
+    curve = [_tell_point(row, before) for row, before in zip(rows, [None, *rows], strict=False)]
+    return orjson.dumps({"object": "training_history", **course.told(), "points": curve})
 
 
 def read_selection(
@@ -145,21 +142,21 @@ def _drawn(numbers: Sequence[int], most: int) -> Sequence[int]:
     return [numbers[last - (last * place) // max(1, most - 1)] for place in range(most)]
 
 
-def _tell_point(row: TrainingPointRow, before: TrainingPointRow | None) -> TrainingPointRead:
-    steps, seen, kept, looks = row.step, row.seen, row.kept, row.looks
-    loss_sum = row.loss_sum
+def _tell_point(row: StoredPoint, before: StoredPoint | None) -> Json:
+    """A `TrainingPointRead`."""
+    steps, seen, kept, looks, loss_sum = row.step, row.seen, row.kept, row.looks, row.loss_sum
     if before is not None:
         steps, seen, kept = steps - before.step, seen - before.seen, kept - before.kept
         looks, loss_sum = looks - before.looks, loss_sum - before.loss_sum
-    return TrainingPointRead(
-        step=row.step,
-        epoch=row.epoch,
-        seconds=row.seconds,
-        loss=loss_sum / steps if steps else None,
-        selected_fraction=kept / seen,
-        held_out_score=row.held_out_score if looks else None,
-        thresholds=ThresholdsRead(**row.thresholds),
-    )
+    return {
+        "step": row.step,
+        "epoch": row.epoch,
+        "seconds": row.seconds,
+        "loss": loss_sum / steps if steps else None,
+        "selected_fraction": kept / seen,
+        "held_out_score": row.held_out_score if looks else None,
+        "thresholds": orjson.Fragment(row.thresholds),
+    }
 
 
 def _tell_frame(

@@ -37,7 +37,7 @@ def read_training(
 ) -> Response:
     """The curve of a training: loss, share selected, held-out score, thresholds by label."""
     told = history.read_training(session, tenant, job_id, points=points, candidate=candidate)
-    return Response(told.model_dump_json(), media_type="application/json")
+    return Response(told, media_type="application/json")
 
 
 @router.get("/{job_id}/selection", response_model=SelectionMapRead)

@@ -1,5 +1,6 @@
 """What of a training is kept is little, the same after a break, and nobody's but its attempt's."""
 
+import json
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from core.db.repositories.claims import Claim, GhostWorker
 from core.db.repositories.histories import HistoryRepository
 from core.db.session import Database
-from core.db.tables import JobRow, SelectionFrameRow, TrainingPointRow
+from core.db.tables import JobRow, SelectionFrameRow
 from core.ids import JobId
 from core.lifecycle import JobState
 from llkd.distiller import TrainingReport
@@ -86,7 +87,10 @@ def points(database: Database, job_id: JobId) -> list[Json]:
     with database.read() as session:
         histories = HistoryRepository(session)
         rows = histories.points(job_id, 0, numbers=histories.point_numbers(job_id, 0))
-        return [_content(row) for row in rows]
+        return [
+            row._asdict() | {"seconds": None, "thresholds": json.loads(row.thresholds)}
+            for row in rows
+        ]
 
 
 def frames(database: Database, job_id: JobId) -> list[Json]:
@@ -97,9 +101,8 @@ def frames(database: Database, job_id: JobId) -> list[Json]:
         return [_content(row) for row in rows if row is not None]
 
 
-def _content(row: TrainingPointRow | SelectionFrameRow) -> Json:
-    aside = {"job_id", "seconds"}
-    return {c.key: getattr(row, c.key) for c in row.__table__.columns if c.key not in aside}
+def _content(row: SelectionFrameRow) -> Json:
+    return {c.key: getattr(row, c.key) for c in row.__table__.columns if c.key != "job_id"}
 
 
 class TestAFrame:

@@ -1,9 +1,9 @@
 """How trainings went: points of a curve and frames of a map, a few of each however long."""
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import ColumnElement, and_, delete, func, or_, select
+from sqlalchemy import ColumnElement, String, and_, cast, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from core.db.repositories.inserts import insert_for
@@ -13,6 +13,26 @@ from core.ids import JobId
 Json = dict[str, Any]
 Kept = TypeVar("Kept", TrainingPointRow, SelectionFrameRow)
 TABLES = (TrainingPointRow, SelectionFrameRow)
+
+
+class StoredPoint(NamedTuple):
+    """A point of a curve; see `TrainingPointRow`.
+
+    Attributes:
+        thresholds: the document as it is stored. A curve of many labels has a hundred thousand
+            numbers, and who asks for it sends them on unread.
+    """
+
+    number: int
+    step: int
+    epoch: int
+    seconds: float
+    seen: int
+    kept: int
+    loss_sum: float
+    looks: int
+    held_out_score: float | None
+    thresholds: str
 
 
 class HistoryRepository:
@@ -69,13 +89,26 @@ class HistoryRepository:
 
     def points(
         self, job_id: JobId, candidate: int, *, numbers: Sequence[int]
-    ) -> Sequence[TrainingPointRow]:
+    ) -> Sequence[StoredPoint]:
         """These points of a curve, in order."""
-        return self.session.scalars(
-            select(TrainingPointRow)
-            .where(*_of(TrainingPointRow, job_id, candidate), TrainingPointRow.number.in_(numbers))
-            .order_by(TrainingPointRow.number)
-        ).all()
+        point = TrainingPointRow
+        rows = self.session.execute(
+            select(
+                point.number,
+                point.step,
+                point.epoch,
+                point.seconds,
+                point.seen,
+                point.kept,
+                point.loss_sum,
+                point.looks,
+                point.held_out_score,
+                cast(point.thresholds, String),
+            )
+            .where(*_of(point, job_id, candidate), point.number.in_(numbers))
+            .order_by(point.number)
+        )
+        return [StoredPoint._make(row) for row in rows]
 
     def frame_places(self, job_id: JobId, candidate: int) -> list[Json]:
         """Number, step and epoch of each frame, in order."""

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from app.jobs.history_schemas import TrainingHistoryRead
 from core.artifacts import ArtifactStore
 from core.db.repositories.histories import HistoryRepository
 from core.db.session import Database
@@ -82,6 +83,7 @@ class TestTraining:
     ) -> None:
         record(database, job_id)
         found = told(client, job_id, "training")
+        TrainingHistoryRead.model_validate(found)
         del found["points"]
         assert found == {
             "object": "training_history",
