@@ -28,7 +28,7 @@ def api_alone(tmp_path_factory: pytest.TempPathFactory) -> Deployment:
     models_dir = add_models(tmp_path_factory.mktemp("base"))
     folder = tmp_path_factory.mktemp("dashboard")
     deployment = Deployment(folder, models_dir, database_url=None, redis_url=None)
-    deployment.allow_teachers("127.0.0.1:9")
+    deployment.allow_teachers("http://127.0.0.1:9")
     deployment.start_api()
     return deployment
 

@@ -41,4 +41,4 @@ class TestTeachers:
         page.get_by_label("Address").fill("https://example.org/v1")
         page.get_by_label("Model").fill("m")
         page.get_by_role("button", name="Store it").click()
-        expect(page.get_by_role("alert")).to_contain_text("example.org")
+        expect(page.get_by_role("alert")).to_contain_text("has not listed")

@@ -19,7 +19,7 @@ const LINES = [
 const WORDS = [
   ["Labels", (one) => count(one.labels.length)],
   ["Base model", (one) => one.base_model],
-  ["Engine", (one) => `${one.serving.engine} (${one.serving.reason})`],
+  ["Engine", (one) => [one.serving.engine, h("div.hint", one.serving.reason)]],
   ["Made", (one) => moment(one.created_at)],
   ["By the job", (one) => h("a", { href: link("jobs", one.job_id) }, one.job_id)],
   ["Id", (one) => h("code", one.id)],
@@ -27,13 +27,14 @@ const WORDS = [
 
 export function comparison(models) {
   const columns = [
-    ["", ([name]) => name],
-    ...models.map((one, at) => [`${one.name} ${one.version}`, ([, cells]) => cells[at], models.length > 1 ? "num" : null]),
+    ["", ([name]) => name, "keep"],
+    ...models.map((one, at) => [`${one.name} ${one.version}`, ([, cells]) => cells[at], "any"]),
   ];
   if (models.length > 1) columns.push(["Difference", ([, , gap]) => gap, "num"]);
-  const figures = LINES.map(([name, { read, told }, better]) => {
+  const figures = LINES.flatMap(([name, { read, told }, better]) => {
     const values = models.map((one) => read(one) ?? null);
-    return [name, values.map(told), models.length > 1 ? difference(values, told, better) : null];
+    if (values.every((value) => value === null)) return []; // Nobody measured it.
+    return [[name, values.map(told), models.length > 1 ? difference(values, told, better) : null]];
   });
   const words = WORDS.map(([name, read]) => [name, models.map(read), null]);
   const measured = models.length > 1 ? h("p.hint", "Figures of different jobs compare only if the same texts measured them.") : null;

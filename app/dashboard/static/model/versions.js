@@ -39,10 +39,10 @@ export function versionPanel({ name, versions }) {
 
   const columns = [
     ["Version", (one) => one.version, "num"],
+    ["Export", (one) => h("span.row.tight", fetchFile(one, "onnx"), fetchFile(one, "safetensors"))],
     ["Macro-F1", (one) => score(one.metrics.macro_f1), "num"],
     ["Size", (one) => bytes(one.size_bytes), "num"],
     ["Made", (one) => h("span.muted", ago(one.created_at)), "keep"],
-    ["Export", (one) => h("span.row.tight", fetchFile(one, "onnx"), fetchFile(one, "safetensors"))],
     ["", (one) => h("button.small.danger", { type: "button", "aria-label": `Delete version ${one.version}`, onclick: () => erase(one) }, "Delete")],
   ];
   return append(

@@ -45,7 +45,7 @@ function show(main, { crumbs, name, versions, models, signal }) {
     play.element,
     h("section.panel", { "aria-labelledby": "figures" }, h("h2#figures", "Figures"), compared),
     drift.element,
-    h("div.columns", aliasPanel({ name, versions, signal }), versionPanel({ name, versions })),
+    h("div.split.to-end", aliasPanel({ name, versions, signal }), versionPanel({ name, versions })),
   );
   follow();
 }
