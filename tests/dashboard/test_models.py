@@ -67,6 +67,8 @@ class TestPlayground:
         expect(page.locator(".answer")).to_have_count(2)
         expect(page.locator(".scores")).to_have_count(2)
         expect(page.get_by_role("table", name="Figures", exact=True)).to_contain_text("Difference")
+        drift = page.locator("section", has=page.locator("#drift"))
+        expect(drift).to_contain_text("pair · version 1")
         save_screenshot(page, "model")
 
     def test_it_fits_a_narrow_screen(self, narrow_page: Page, model_name: str) -> None:

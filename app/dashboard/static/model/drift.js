@@ -22,6 +22,7 @@ export function driftPanel({ signal }) {
   const read = async () => {
     const asked = models;
     const told = await Promise.all(asked.map((one) => get(`/models/${part(one.id)}/drift`, { signal })));
+    if (asked !== models) return read(); // Others were chosen while these came.
     return h("div.columns", told.map((drift, at) => driftOf(asked[at], drift)));
   };
   const show = () => load(place, "Reading the drift figures", read, { signal });
