@@ -131,8 +131,10 @@ def answer_afresh(
         )
     except subprocess.CalledProcessError as error:
         last_words = error.stderr.decode(errors="replace").strip().splitlines()[-1:]
+        # A process that a signal ended has no last words: its exit code is all that is known.
         raise ExportMismatch(
-            f"the exported model cannot be loaded: {' '.join(last_words)}"
+            "the exported model cannot be loaded: "
+            + (" ".join(last_words) or f"its process ended with {error.returncode}")
         ) from error
     except subprocess.TimeoutExpired as error:
         raise ExportMismatch(

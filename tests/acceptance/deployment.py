@@ -23,8 +23,9 @@ from tests.worker.corpus import LABELS, make_rows, make_spec
 
 Json = dict[str, Any]
 ROOT = Path(__file__).parents[2]
-# The machine of a test run may be busy with others; what is slow here is importing torch.
-PATIENCE_S = 240.0
+# The machine of a test run may be busy with others; what is slow here is importing torch,
+# once for each attempt, and a job whose child dies at every stage has seven of them.
+PATIENCE_S = 900.0
 JOB = make_spec(teacher={"kind": "few_shot", "model": "local/tiny"})
 # Long enough for a machine that is busy with other tests, short enough to wait for.
 LEASE_S = 5.0

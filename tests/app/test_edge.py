@@ -207,7 +207,7 @@ class TestSizes:
 
 
 class TestMethodsAndPaths:
-    @pytest.mark.parametrize("path", ["/", "/nothing", "/datasets/", "//datasets", "/datasets/a/b"])
+    @pytest.mark.parametrize("path", ["/nothing", "/datasets/", "//datasets", "/datasets/a/b"])
     def test_an_unknown_path_is_not_found(self, edge: TestClient, path: str) -> None:
         answer = edge.get(BASE_URL + path)
         assert (answer.status_code, answer.json()["code"]) == (404, "not-found")
