@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 
 from app.jobs.evaluation_schemas import ShareRead
 from app.jobs.report import tell_data_efficiency, tell_training
-from app.jobs.report_schemas import DataPoint, TrainingReport
 from app.jobs.schemas import EXAMPLE_JOB, Told
 from app.jobs.service import find_job
+from app.jobs.training_report_schemas import DataPoint, TrainingReport
 from core.artifacts import ArtifactStore
 from core.db.repositories.stages import StageRepository
 from core.db.session import Database

@@ -9,13 +9,8 @@ from fastapi import APIRouter, Depends, Header, Query, Request
 from starlette.responses import Response, StreamingResponse
 
 from app.dependencies import (
-    AllowListDep,
-    ArtifactsDep,
-    BellDep,
     DatabaseDep,
-    PricesDep,
     ReadSession,
-    SettingsDep,
     TenantDep,
     WriteSession,
 )
@@ -23,7 +18,9 @@ from app.etags import answer_if_changed
 from app.idempotency import IdempotencyKeyDep
 from app.jobs import event_pages, service
 from app.jobs.accepted import ACCEPTED, accepted
-from app.jobs.estimate import EstimateRead, estimate_job
+from app.jobs.desk import DeskDep
+from app.jobs.estimate import estimate_job
+from app.jobs.estimate_schemas import EstimateRead
 from app.jobs.event_stream import StreamPlaces, stream_events
 from app.jobs.filters import METADATA_PARAMETER, read_metadata_filter
 from app.jobs.history_endpoints import router as histories
@@ -48,24 +45,14 @@ def create_job(
     body: JobBody,
     tenant: TenantDep,
     idempotency_key: IdempotencyKeyDep,
-    database: DatabaseDep,
-    artifacts: ArtifactsDep,
-    settings: SettingsDep,
-    bell: BellDep,
-    allow_list: AllowListDep,
-    prices: PricesDep,
+    desk: DeskDep,
 ) -> Response:
     """Queue a distillation: the dataset's texts are labelled, a student learns, and is served.
 
     With `from_job`, another student is made from that job's answers, and no teacher is asked.
     """
     job, is_replay = service.create_job(
-        database,
-        artifacts,
-        settings,
-        bell,
-        allow_list=allow_list,
-        prices=prices,
+        desk,
         tenant=tenant,
         body=body,
         idempotency_key=idempotency_key,
@@ -77,12 +64,7 @@ def create_job(
 def estimate(
     body: EstimateBody,
     tenant: TenantDep,
-    database: DatabaseDep,
-    artifacts: ArtifactsDep,
-    settings: SettingsDep,
-    bell: BellDep,
-    allow_list: AllowListDep,
-    prices: PricesDep,
+    desk: DeskDep,
 ) -> EstimateRead:
     """What this job would take; checked as if it were queued, and nothing is bought.
 
@@ -90,12 +72,7 @@ def estimate(
     `from_job`, nobody is asked.
     """
     return estimate_job(
-        database,
-        artifacts,
-        settings,
-        bell,
-        allow_list=allow_list,
-        prices=prices,
+        desk,
         tenant=tenant,
         body=body,
     )
@@ -156,24 +133,14 @@ def retry(
     job_id: JobIdPath,
     tenant: TenantDep,
     idempotency_key: IdempotencyKeyDep,
-    database: DatabaseDep,
-    artifacts: ArtifactsDep,
-    settings: SettingsDep,
-    bell: BellDep,
-    allow_list: AllowListDep,
-    prices: PricesDep,
+    desk: DeskDep,
 ) -> Response:
     """Queue the request of a failed or cancelled job once more, as a new job.
 
     The answers that the earlier one bought are found again.
     """
     job, is_replay = retry_job(
-        database,
-        artifacts,
-        settings,
-        bell,
-        allow_list=allow_list,
-        prices=prices,
+        desk,
         tenant=tenant,
         job_id=job_id,
         idempotency_key=idempotency_key,

@@ -5,35 +5,26 @@ Nothing is bought, but by a pilot that is asked for.
 
 import math
 from collections.abc import Sequence
-from dataclasses import astuple
-from typing import Any, Literal
-
-from pydantic import Field
-from sqlalchemy.orm import Session
+from dataclasses import astuple, dataclass
 
 from app.jobs import checks
 from app.jobs.budget import BudgetSpec
 from app.jobs.checks import Datasets
 from app.jobs.dataset_facts import DatasetFacts, read_facts
-from app.jobs.intervals import Interval
+from app.jobs.desk import Desk
+from app.jobs.earlier_times import find_alike, forecast_seconds
+from app.jobs.estimate_schemas import Cost, EstimateRead, Range
+from app.jobs.intervals import NOTHING, Interval
 from app.jobs.parent import with_parent
-from app.jobs.pilot import PilotRead, find_or_start
+from app.jobs.pilot import find_or_start
 from app.jobs.replay import checked_corrections, whole_request
-from app.jobs.schemas import EstimateRequest, JobCreate, JobReplay, Told
-from app.jobs.service import model_source
+from app.jobs.schemas import EstimateRequest, JobCreate, JobReplay
 from app.jobs.teacher_checks import check_budget, complete_teacher
-from app.jobs.teacher_estimate import SAMPLE_TEXTS, TextSample, estimate_teacher
+from app.jobs.teacher_estimate import SAMPLE_TEXTS, TeacherEstimate, TextSample, estimate_teacher
 from core.artifacts import ArtifactStore
-from core.config import Settings
 from core.dataset_files import draw_gold_texts, draw_texts
-from core.db.repositories.jobs import JobRepository
-from core.db.session import Database
 from core.db.tables import JobRow
-from core.egress.allow_list import AllowList
 from core.ids import TenantId
-from core.lifecycle import JobState, Purpose
-from core.prices import PriceTable
-from core.queue import Bell
 from llkd.content_free import CONTENT_FREE_TEXTS, wants_content_free
 from llkd.specs import (
     Candidate,
@@ -50,202 +41,103 @@ USUAL_SHARE = {
     "teacher_confidence": 0.6,
     "freematch": 0.9,
 }
-FINISHED_JOBS = 20
+ASKS_NOBODY = TeacherEstimate(NOTHING, cached=None, tokens=NOTHING, usd=NOTHING, limit_seconds=None)
 
 
-class Range(Told):
-    """A figure that cannot be known before: what is expected, and an interval around it."""
+@dataclass(frozen=True)
+class _Checked:
+    """A job that could be queued, and what is known of it."""
 
-    low: int = Field(examples=[0])
-    expected: int = Field(examples=[20000])
-    high: int = Field(examples=[20000])
-
-
-NONE = Range(low=0, expected=0, high=0)
-
-
-class Cost(Told):
-    """Money for teacher calls, in US dollars."""
-
-    low: float = Field(examples=[1.31])
-    expected: float = Field(examples=[1.84])
-    high: float = Field(description="Capped by `budget.max_usd`.", examples=[4.2])
-
-
-class Seconds(Told):
-    """Time from start to end, on the workers that made the jobs it is based on."""
-
-    low: int = Field(examples=[240])
-    high: int = Field(examples=[410])
-    basis: str = Field(
-        description="What the figure rests on.", examples=["2 finished jobs of 4000 to 20000 texts"]
-    )
-
-
-class EstimateRead(Told):
-    """What the job would take if it were queued now."""
-
-    object: Literal["estimate"] = Field(examples=["estimate"])
-    rows: int = Field(
-        description="Different texts to learn from, those that certify left out.", examples=[20000]
-    )
-    evaluation_rows: int = Field(
-        description="Texts with gold in the evaluation dataset.", examples=[500]
-    )
-    sample_texts: int = Field(
-        description="Texts that the figures below rest on, drawn by lot.", examples=[400]
-    )
-    teacher_calls: Range = Field(
-        description="Questions to be bought: texts without a stored answer, each as often as there "
-        "are teachers, within `budget.max_teacher_calls`. Low is 0 for a local teacher, whose "
-        "answers are known only once it is loaded."
-    )
-    cached: Range | None = Field(
-        description="Questions whose answer is stored, which cost nothing: Wilson's 95 % interval "
-        "from the sample. Null where no teacher is a server."
-    )
-    tokens: Range = Field(
-        description="Tokens that the teachers read: the job's own prompts with the sampled texts. "
-        "Expected: 4 bytes a token in ASCII and 3 in other scripts; low: 5 and 4.5; high: 3 and "
-        "1.5; low and high widened by the sample's 95 % interval."
-    )
-    cost_usd: Cost | None = Field(
-        description="Of `tokens` and of 1, 4 or 32 tokens an answer; a model that thinks before it "
-        "answers writes more. Null where nobody has told a teacher's prices; 0 for a local one."
-    )
-    limit_seconds: Range | None = Field(
-        description="What the servers' limits on requests and tokens a minute make labelling last "
-        "at the least. Null where no server has any."
-    )
-    seconds: Seconds | None = Field(
-        description="Null until a job with this student and teacher has finished here."
-    )
-    steps: Range = Field(
-        description="Optimizer steps. Low: a selection that asks the student has nothing left "
-        "after one pass; high: every text is trained on in every pass."
-    )
-    pilot: PilotRead | None = Field(description="Null where none was asked for.")
+    body: JobCreate
+    datasets: Datasets
+    pool: DatasetFacts
+    # Of the evaluation dataset: texts with gold.
+    gold_rows: int
+    # Finished jobs like it.
+    finished: list[JobRow]
 
 
 def estimate_job(
-    database: Database,
-    artifacts: ArtifactStore,
-    settings: Settings,
-    bell: Bell,
-    *,
-    allow_list: AllowList,
-    prices: PriceTable,
-    tenant: TenantId,
-    body: EstimateRequest | JobReplay,
+    desk: Desk, *, tenant: TenantId, body: EstimateRequest | JobReplay
 ) -> EstimateRead:
     """Estimate a job after the same checks that creating it makes; raises what those raise."""
     if isinstance(body, JobReplay):
-        return _estimate_replay(
-            database,
-            artifacts,
-            settings,
-            allow_list=allow_list,
-            prices=prices,
-            tenant=tenant,
-            replay=body,
+        # What is left is to learn, and to measure.
+        with desk.database.read() as session:
+            asked = whole_request(session, tenant, body)
+            checked_corrections(session, desk.artifacts, body, asked)
+        replay = _check(desk, tenant, asked, is_replay=True)
+        return _tell(replay, ASKS_NOBODY, sample_texts=0, timed_rows=replay.pool.rows)
+    found = _check(desk, tenant, body, is_replay=False)
+    samples = _samples(found, desk.artifacts)
+    with desk.database.read() as session:
+        teacher = estimate_teacher(
+            session, tenant, found.body, samples, max_calls=found.body.budget.max_teacher_calls
         )
-    with database.read() as session:
+    told = _tell(
+        found,
+        teacher,
+        sample_texts=sum(len(each.texts) for each in samples),
+        timed_rows=sum(each.rows for each in samples),
+    )
+    if body.pilot:
+        pilot = find_or_start(desk, tenant=tenant, body=found.body)
+        told = told.model_copy(update={"pilot": pilot})
+    return told
+
+
+def _check(desk: Desk, tenant: TenantId, body: JobCreate, *, is_replay: bool) -> _Checked:
+    with desk.database.read() as session:
         body = with_parent(session, tenant, body).resolved()
         datasets = checks.find_datasets(session, tenant, body)
         teacher = complete_teacher(
-            session, tenant, body.teacher, allow_list=allow_list, prices=prices
+            session, tenant, body.teacher, allow_list=desk.allow_list, prices=desk.prices
         )
         body = body.model_copy(update={"teacher": teacher})
-        finished = _alike(session, tenant, body, is_replay=False)
-    check_budget(body.teacher, body.budget)
-    checks.check_models(body, model_source(settings))
-    pool = checks.check_files(body, datasets, artifacts)
-    evaluation = None
+        finished = find_alike(session, tenant, body, is_replay=is_replay)
+    if not is_replay:
+        check_budget(body.teacher, body.budget)
+    checks.check_models(body, desk.models)
+    pool = checks.check_files(body, datasets, desk.artifacts)
+    gold_rows = 0
     if datasets.evaluation is not None:
-        evaluation = read_facts(artifacts.path(datasets.evaluation.rows_artifact))
-    # Rows of the evaluation dataset without gold measure nothing and are not asked about.
-    learned = pool.rows - (0 if body.certification is None else body.certification.rows)
-    calls = pool.rows + (evaluation.gold_rows if evaluation else 0)
-    samples = _samples(pool, evaluation, datasets, artifacts)
-    # With enough gold it is not asked about these after all: so few are not worth looking.
-    if wants_content_free(body, gold_fits=False):
-        calls += len(CONTENT_FREE_TEXTS)
-        samples.append(TextSample(len(CONTENT_FREE_TEXTS), CONTENT_FREE_TEXTS))
-    with database.read() as session:
-        found = estimate_teacher(
-            session, tenant, body, samples, max_calls=body.budget.max_teacher_calls
-        )
-    return EstimateRead(
-        object="estimate",
-        rows=learned,
-        evaluation_rows=evaluation.gold_rows if evaluation else 0,
-        sample_texts=sum(len(each.texts) for each in samples),
-        teacher_calls=_range(found.calls),
-        cached=None if found.cached is None else _range(found.cached),
-        tokens=_range(found.tokens),
-        cost_usd=None if found.usd is None else _cost(found.usd, body.budget),
-        limit_seconds=None if found.limit_seconds is None else _range(found.limit_seconds),
-        seconds=_seconds(finished, calls),
-        pilot=find_or_start(database, settings, bell, tenant=tenant, body=body)
-        if body.pilot
-        else None,
-        steps=_sum([_steps(candidate, learned) for candidate in body.candidates()]),
-    )
+        gold_rows = read_facts(desk.artifacts.path(datasets.evaluation.rows_artifact)).gold_rows
+    return _Checked(body, datasets, pool, gold_rows, finished)
 
 
-def _estimate_replay(
-    database: Database,
-    artifacts: ArtifactStore,
-    settings: Settings,
-    *,
-    allow_list: AllowList,
-    prices: PriceTable,
-    tenant: TenantId,
-    replay: JobReplay,
+def _tell(
+    found: _Checked, teacher: TeacherEstimate, *, sample_texts: int, timed_rows: int
 ) -> EstimateRead:
-    """It asks nobody: what is left is to learn, and to measure."""
-    with database.read() as session:
-        asked = whole_request(session, tenant, replay)
-        checked_corrections(session, artifacts, replay, asked)
-        body = with_parent(session, tenant, asked).resolved()
-        datasets = checks.find_datasets(session, tenant, body)
-        complete_teacher(session, tenant, body.teacher, allow_list=allow_list, prices=prices)
-        finished = _alike(session, tenant, body, is_replay=True)
-    checks.check_models(body, model_source(settings))
-    pool = checks.check_files(body, datasets, artifacts)
-    evaluation = None
-    if datasets.evaluation is not None:
-        evaluation = read_facts(artifacts.path(datasets.evaluation.rows_artifact))
-    learned = pool.rows - (0 if body.certification is None else body.certification.rows)
+    body = found.body
+    learned = found.pool.rows - (0 if body.certification is None else body.certification.rows)
     return EstimateRead(
         object="estimate",
         rows=learned,
-        evaluation_rows=evaluation.gold_rows if evaluation else 0,
-        sample_texts=0,
-        teacher_calls=NONE,
-        cached=None,
-        tokens=NONE,
-        cost_usd=Cost(low=0, expected=0, high=0),
-        limit_seconds=None,
-        seconds=_seconds(finished, pool.rows),
+        evaluation_rows=found.gold_rows,
+        sample_texts=sample_texts,
+        teacher_calls=_range(teacher.calls),
+        cached=None if teacher.cached is None else _range(teacher.cached),
+        tokens=_range(teacher.tokens),
+        cost_usd=None if teacher.usd is None else _cost(teacher.usd, body.budget),
+        limit_seconds=None if teacher.limit_seconds is None else _range(teacher.limit_seconds),
+        seconds=forecast_seconds(found.finished, timed_rows),
         pilot=None,
         steps=_sum([_steps(candidate, learned) for candidate in body.candidates()]),
     )
 
 
-def _samples(
-    pool: DatasetFacts,
-    evaluation: DatasetFacts | None,
-    datasets: Datasets,
-    artifacts: ArtifactStore,
-) -> list[TextSample]:
-    """Of each dataset the texts that the teacher would be asked about."""
+def _samples(found: _Checked, artifacts: ArtifactStore) -> list[TextSample]:
+    """Of each kind of text that the teacher would be asked about."""
+    datasets = found.datasets
     texts = draw_texts(artifacts.path(datasets.pool.rows_artifact), most=SAMPLE_TEXTS)
-    samples = [TextSample(pool.rows, texts)]
-    if evaluation is not None and datasets.evaluation is not None:
+    samples = [TextSample(found.pool.rows, texts)]
+    if datasets.evaluation is not None:
         # Rows without gold measure nothing and are not asked about.
         path = artifacts.path(datasets.evaluation.rows_artifact)
-        samples.append(TextSample(evaluation.gold_rows, draw_gold_texts(path, most=SAMPLE_TEXTS)))
+        samples.append(TextSample(found.gold_rows, draw_gold_texts(path, most=SAMPLE_TEXTS)))
+    # With enough gold it is not asked about these after all: so few are not worth looking.
+    if wants_content_free(found.body, gold_fits=False):
+        samples.append(TextSample(len(CONTENT_FREE_TEXTS), CONTENT_FREE_TEXTS))
     return samples
 
 
@@ -289,53 +181,3 @@ def _expected_share(selection: SingleSelection) -> float:
             return share
         case _:
             return USUAL_SHARE[selection.kind]
-
-
-def _alike(session: Session, tenant: TenantId, body: JobCreate, *, is_replay: bool) -> list[JobRow]:
-    """Finished jobs whose student and teacher are of the same make.
-
-    Only replays tell how long a replay takes, which asks nobody, and they tell it of no other.
-    """
-    wanted = _makes(body.student.model_dump())
-    wanted_teacher = _teacher_make(body.teacher.model_dump())
-    page = JobRepository(session).page(tenant, limit=FINISHED_JOBS, state=JobState.SUCCEEDED)
-    return [
-        row
-        for row in page.rows
-        if row.purpose == Purpose.DISTILL
-        and (row.from_job_id is not None) == is_replay
-        and _makes(row.spec["student"]) == wanted
-        and _teacher_make(row.spec["teacher"]) == wanted_teacher
-    ]
-
-
-def _makes(student: dict[str, Any]) -> list[tuple[str, str]]:
-    """Which students are trained, by kind and base model, as far as their speed goes."""
-    # Jobs of earlier releases have one student, which is an encoder.
-    return [
-        (each.get("kind", "encoder"), each["model"])
-        for each in student.get("candidates", [student])
-    ]
-
-
-def _teacher_make(teacher: dict[str, Any]) -> tuple[str, str | None]:
-    """Who teaches, by kind and model: language models differ in speed a hundredfold."""
-    return teacher["kind"], teacher.get("model")
-
-
-def _seconds(finished: Sequence[JobRow], rows: int) -> Seconds | None:
-    """Their seconds a text, times the texts: a job's time grows with its texts, not faster."""
-    rates: list[float] = []
-    sizes: list[int] = []
-    for row in finished:
-        size = row.progress_detail.get("rows")
-        if size and row.started_at and row.finished_at:
-            rates.append((row.finished_at - row.started_at).total_seconds() / size)
-            sizes.append(size)
-    if not rates:
-        return None
-    return Seconds(
-        low=round(min(rates) * rows),
-        high=max(1, round(max(rates) * rows)),
-        basis=f"{len(rates)} finished jobs of {min(sizes)} to {max(sizes)} texts",
-    )

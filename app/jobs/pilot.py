@@ -10,18 +10,16 @@ from pydantic import Field
 from sqlalchemy.orm import Session
 
 from app.jobs import checks
+from app.jobs.desk import Desk
 from app.jobs.rows import new_row, queue_row
 from app.jobs.schemas import EXAMPLE_JOB, JobCreate, Told
 from app.jobs.teacher_checks import hold_teachers
-from core.config import Settings
 from core.db.repositories.inserts import IdempotencyKeyTaken
 from core.db.repositories.jobs import JobRepository
 from core.db.repositories.stages import StageRepository
-from core.db.session import Database
 from core.db.tables import JobRow
 from core.ids import DatasetId, TenantId
 from core.lifecycle import JobState, Purpose, Stage
-from core.queue import Bell
 
 Json = dict[str, Any]
 # Begins with a character that no caller's key has.
@@ -71,16 +69,14 @@ class ForecastScore(Told):
     inside: bool = Field(description="Whether that lies in the interval.", examples=[True])
 
 
-def find_or_start(
-    database: Database, settings: Settings, bell: Bell, *, tenant: TenantId, body: JobCreate
-) -> PilotRead:
+def find_or_start(desk: Desk, *, tenant: TenantId, body: JobCreate) -> PilotRead:
     """The newest pilot for this question; a new one if there is none, or it did not succeed.
 
     Raises:
         Gone: a dataset or a teacher was deleted since it was checked.
         TooManyJobs: this tenant has as many unfinished ones as are allowed.
     """
-    with database.write() as session:
+    with desk.database.write() as session:
         checks.hold_datasets(session, tenant, body)
         hold_teachers(session, tenant, body.teacher)
         earlier = _pilots(session, tenant, body)
@@ -95,7 +91,7 @@ def find_or_start(
         row.purpose = Purpose.PILOT.value
         row.cap_calls = min(PILOT_CALLS, row.cap_calls or PILOT_CALLS)
         try:
-            queue_row(session, row, settings=settings, bell=bell)
+            queue_row(session, row, settings=desk.settings, bell=desk.bell)
         except IdempotencyKeyTaken:
             # Its twin came first.
             return _tell(session, _pilots(session, tenant, body)[0])

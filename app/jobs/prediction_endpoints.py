@@ -7,10 +7,8 @@ from starlette.responses import Response, StreamingResponse
 
 from app.dependencies import (
     ArtifactsDep,
-    BellDep,
     DatabaseDep,
     ReadSession,
-    SettingsDep,
     TenantDep,
     WriteSession,
 )
@@ -18,6 +16,7 @@ from app.etags import answer_if_changed
 from app.idempotency import IdempotencyKeyDep
 from app.jobs import prediction_output, predictions
 from app.jobs.accepted import ACCEPTED, accepted
+from app.jobs.desk import DeskDep
 from app.jobs.label_schemas import MEDIA_TYPES, ExportFormat
 from app.jobs.prediction_schemas import PredictionJobCreate, PredictionJobRead
 from app.jobs.schemas import EXAMPLE_JOB
@@ -38,20 +37,14 @@ def create_prediction_job(
     body: PredictionJobCreate,
     tenant: TenantDep,
     idempotency_key: IdempotencyKeyDep,
-    database: DatabaseDep,
-    artifacts: ArtifactsDep,
-    settings: SettingsDep,
-    bell: BellDep,
+    desk: DeskDep,
 ) -> Response:
     """Have a model answer every text of a dataset, as a job that survives its worker.
 
     For texts that shall be answered at once there is `POST /predict`; the answers are the same.
     """
     job, is_replay = predictions.create_prediction_job(
-        database,
-        artifacts,
-        settings,
-        bell,
+        desk,
         tenant=tenant,
         body=body,
         idempotency_key=idempotency_key,

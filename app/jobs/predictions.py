@@ -7,24 +7,21 @@ from sqlalchemy.orm import Session
 
 from app.jobs import service
 from app.jobs.checks import find_dataset, hold_dataset
+from app.jobs.desk import Desk
 from app.jobs.prediction_schemas import PredictionJobCreate, PredictionJobRead
 from app.jobs.prediction_view import tell_prediction_job
 from app.jobs.rows import queue_row
 from app.pages import page_of
-from core.artifacts import ArtifactStore
-from core.config import Settings
 from core.dataset_files import count_rows
 from core.db.repositories.inserts import IdempotencyKeyTaken
 from core.db.repositories.jobs import JobRepository
 from core.db.repositories.model_aliases import ModelAliasRepository
 from core.db.repositories.models import ModelRepository
 from core.db.repositories.stages import StageRepository
-from core.db.session import Database
 from core.db.tables import JobRow, ModelRow
 from core.errors import ErrorItem, Gone, NotFound, ValidationFailed
 from core.ids import DatasetId, JobId, ModelId, TenantId, new_job_id
 from core.lifecycle import JobState, Purpose, Queue
-from core.queue import Bell
 from llkd.specs import AnswerSpec, PredictionSpec
 
 # Their numbers alone are 0.8 GB: who wants more of them can ask for fewer labels a text.
@@ -32,10 +29,7 @@ MAX_SCORES = 100_000_000
 
 
 def create_prediction_job(
-    database: Database,
-    artifacts: ArtifactStore,
-    settings: Settings,
-    bell: Bell,
+    desk: Desk,
     *,
     tenant: TenantId,
     body: PredictionJobCreate,
@@ -50,16 +44,16 @@ def create_prediction_job(
         TooManyJobs: this tenant has as many unfinished ones as are allowed.
     """
     digest = _digest(body)
-    with database.read() as session:
+    with desk.database.read() as session:
         earlier = service.replayed_job(session, tenant, idempotency_key, digest)
         if earlier is not None:
             return _read(session, earlier), True
         dataset = find_dataset(session, tenant, body.dataset_id, pointer="/dataset_id")
         model = _find_model(session, tenant, body.model)
-    rows = count_rows(artifacts.path(dataset.rows_artifact))
+    rows = count_rows(desk.artifacts.path(dataset.rows_artifact))
     _refuse_too_many(rows, scores=min(body.top_k or len(model.labels), len(model.labels)))
     row = _new_row(body, tenant, idempotency_key, digest, model_id=model.id, rows=rows)
-    with database.write() as session:
+    with desk.database.write() as session:
         hold_dataset(session, tenant, body.dataset_id)
         _hold_model(session, model)
         # Asked again: the twin of this request may have come first since.
@@ -67,7 +61,7 @@ def create_prediction_job(
         if earlier is not None:
             return _read(session, earlier), True
         try:
-            queue_row(session, row, settings=settings, bell=bell)
+            queue_row(session, row, settings=desk.settings, bell=desk.bell)
         except IdempotencyKeyTaken:
             earlier = service.replayed_job(session, tenant, idempotency_key, digest)
             assert earlier is not None, "the key is taken by a row that can be read"

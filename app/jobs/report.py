@@ -13,22 +13,24 @@ from app.jobs.evaluation_schemas import EvaluationRead, StudentEvaluation
 from app.jobs.finished import finished_stages
 from app.jobs.pilot import score_forecast
 from app.jobs.report_schemas import (
-    CandidateReport,
     ConfidenceReport,
-    DataPoint,
     ExportDetails,
     ExportReport,
-    Look,
     ReportRead,
-    SelectionReport,
     StudentReport,
     TeacherReport,
+)
+from app.jobs.schemas import Told
+from app.jobs.service import find_job
+from app.jobs.training_report_schemas import (
+    CandidateReport,
+    DataPoint,
+    Look,
+    SelectionReport,
     TrainedStudent,
     TrainingReport,
     UsedSelection,
 )
-from app.jobs.schemas import Told
-from app.jobs.service import find_job
 from app.jobs.view import teacher_counts, tell_stop_reason
 from core.db.repositories.models import ModelRepository
 from core.db.tables import JobStageRow, ModelRow

@@ -5,16 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
-from app.dependencies import (
-    AllowListDep,
-    BellDep,
-    DatabaseDep,
-    PricesDep,
-    ReadSession,
-    SettingsDep,
-    TenantDep,
-)
+from app.dependencies import ReadSession, TenantDep
 from app.idempotency import REPLAYED, IdempotencyKeyDep
+from app.jobs.desk import DeskDep
 from app.jobs.report_card_schemas import ReportCardCreate, ReportCardRead, ReportCards
 from app.jobs.report_cards import compare_report_cards, create_report_card
 from app.jobs.schemas import EXAMPLE_JOB
@@ -54,11 +47,7 @@ def create_card(
     body: ReportCardCreate,
     tenant: TenantDep,
     idempotency_key: IdempotencyKeyDep,
-    database: DatabaseDep,
-    settings: SettingsDep,
-    bell: BellDep,
-    allow_list: AllowListDep,
-    prices: PricesDep,
+    desk: DeskDep,
 ) -> ReportCardRead:
     """Ask a teacher about 50 to 200 texts, twice each with the labels in another order.
 
@@ -66,11 +55,7 @@ def create_card(
     the same labels, instruction and teacher does not buy the first half of them again.
     """
     card, is_replay = create_report_card(
-        database,
-        settings,
-        bell,
-        allow_list=allow_list,
-        prices=prices,
+        desk,
         tenant=tenant,
         teacher_id=teacher_id,
         body=body,

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from app.jobs import checks
 from app.jobs.budget import BudgetSpec
+from app.jobs.desk import Desk
 from app.jobs.report_card_schemas import (
     FEWEST_ROWS,
     CardRead,
@@ -22,18 +23,13 @@ from app.jobs.schemas import JobCreate
 from app.jobs.service import find_job, replayed_job
 from app.jobs.teacher_checks import check_budget, hold_teachers, with_teacher
 from app.jobs.view import teacher_counts
-from core.config import Settings
 from core.db.repositories.inserts import IdempotencyKeyTaken
 from core.db.repositories.stages import StageRepository
 from core.db.repositories.teachers import TeacherRepository
-from core.db.session import Database
 from core.db.tables import JobRow, JobStageRow
-from core.egress.allow_list import AllowList
 from core.errors import ErrorItem, Gone, NotFound, ValidationFailed
 from core.ids import TeacherId, TenantId, is_id
 from core.lifecycle import Purpose, Stage
-from core.prices import PriceTable
-from core.queue import Bell
 from llkd.specs import OpenAITeacher
 
 Json = dict[str, Any]
@@ -44,12 +40,8 @@ MOST_CARDS = 20
 
 
 def create_report_card(
-    database: Database,
-    settings: Settings,
-    bell: Bell,
+    desk: Desk,
     *,
-    allow_list: AllowList,
-    prices: PriceTable,
     tenant: TenantId,
     teacher_id: str,
     body: ReportCardCreate,
@@ -65,16 +57,16 @@ def create_report_card(
         TooManyJobs: this tenant has as many unfinished ones as are allowed.
     """
     digest = _digest(teacher_id, body)
-    with database.read() as session:
+    with desk.database.read() as session:
         _check_teacher(session, tenant, teacher_id)
         earlier = replayed_job(session, tenant, idempotency_key, digest)
         if earlier is not None:
             return _tell(session, earlier), True
         job = _job_of(teacher_id, body)
         checks.find_datasets(session, tenant, job)
-        job = with_teacher(session, tenant, job, allow_list=allow_list, prices=prices)
+        job = with_teacher(session, tenant, job, allow_list=desk.allow_list, prices=desk.prices)
     check_budget(job.teacher, body.budget)
-    with database.write() as session:
+    with desk.database.write() as session:
         checks.hold_datasets(session, tenant, job)
         hold_teachers(session, tenant, job.teacher)
         # Asked again: the twin of this request may have come first since.
@@ -84,7 +76,7 @@ def create_report_card(
         row = new_row(job, tenant=tenant, idempotency_key=idempotency_key, digest=digest)
         row.purpose = Purpose.REPORT_CARD.value
         try:
-            queue_row(session, row, settings=settings, bell=bell)
+            queue_row(session, row, settings=desk.settings, bell=desk.bell)
         except IdempotencyKeyTaken:
             earlier = replayed_job(session, tenant, idempotency_key, digest)
             assert earlier is not None, "the key is taken by a row that can be read"

@@ -1,18 +1,13 @@
 """A job that failed or was cancelled, asked for once more."""
 
+from app.jobs.desk import Desk
 from app.jobs.errors import JobNotRetryable
 from app.jobs.schemas import JobCreate, JobRead, JobReplay
 from app.jobs.service import create_job, find_job
 from app.jobs.view import tell_request
-from core.artifacts import ArtifactStore
-from core.config import Settings
-from core.db.session import Database
 from core.db.tables import JobRow
-from core.egress.allow_list import AllowList
 from core.ids import TenantId
 from core.lifecycle import JobState, Purpose
-from core.prices import PriceTable
-from core.queue import Bell
 
 RETRYABLE = (JobState.FAILED, JobState.CANCELLED)
 ELSEWHERE = {
@@ -23,13 +18,8 @@ ELSEWHERE = {
 
 
 def retry_job(
-    database: Database,
-    artifacts: ArtifactStore,
-    settings: Settings,
-    bell: Bell,
+    desk: Desk,
     *,
-    allow_list: AllowList,
-    prices: PriceTable,
     tenant: TenantId,
     job_id: str,
     idempotency_key: str | None,
@@ -42,17 +32,12 @@ def retry_job(
         JobNotRetryable: it is of another kind, or has neither failed nor been cancelled.
         ServiceError: what would be refused as a new request; see `create_job`.
     """
-    with database.read() as session:
+    with desk.database.read() as session:
         row = find_job(session, tenant, job_id)
     _check(row)
     kind = JobCreate if row.from_job_id is None else JobReplay
     return create_job(
-        database,
-        artifacts,
-        settings,
-        bell,
-        allow_list=allow_list,
-        prices=prices,
+        desk,
         tenant=tenant,
         body=kind.model_validate(tell_request(row)),
         idempotency_key=idempotency_key,

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.idempotency import IdempotencyMismatch
 from app.jobs import checks
+from app.jobs.desk import Desk
 from app.jobs.errors import JobNotCancellable
 from app.jobs.event_stream import EVENTS_A_POLL, News
 from app.jobs.parent import hold_parent, with_parent
@@ -19,7 +20,6 @@ from app.jobs.teacher_checks import check_budget, hold_teachers, with_teacher
 from app.jobs.view import tell_event, tell_job
 from app.pages import page_of
 from core.artifacts import ArtifactStore
-from core.config import Settings
 from core.db.repositories.datasets import DatasetRepository
 from core.db.repositories.events import EventRepository
 from core.db.repositories.inserts import IdempotencyKeyTaken
@@ -28,23 +28,14 @@ from core.db.repositories.pages import Page
 from core.db.repositories.stages import StageRepository
 from core.db.session import Database
 from core.db.tables import JobEventRow, JobRow, JobStageRow
-from core.egress.allow_list import AllowList
 from core.errors import Gone, NotFound
 from core.ids import DatasetId, JobId, ModelId, TenantId, is_id
 from core.lifecycle import EventType, JobState, Stage
-from core.prices import PriceTable
-from core.queue import Bell
-from llkd.base_models import ModelSource
 
 
 def create_job(
-    database: Database,
-    artifacts: ArtifactStore,
-    settings: Settings,
-    bell: Bell,
+    desk: Desk,
     *,
-    allow_list: AllowList,
-    prices: PriceTable,
     tenant: TenantId,
     body: JobCreate | JobReplay,
     idempotency_key: str | None,
@@ -64,27 +55,27 @@ def create_job(
     replay, from_job = None, None
     if isinstance(body, JobReplay):
         replay, from_job = body, JobId(body.from_job)
-        with database.read() as session:
+        with desk.database.read() as session:
             body = whole_request(session, tenant, replay)
     # Of what was asked: a name may mean another model when the request comes again.
     digest = request_digest(body.resolved(), replay=replay, retry_of=retry_of)
-    with database.read() as session:
+    with desk.database.read() as session:
         earlier = replayed_job(session, tenant, idempotency_key, digest)
         if earlier is not None:
             return read_job(session, earlier), True
         body = with_parent(session, tenant, body).resolved()
         datasets = checks.find_datasets(session, tenant, body)
-        body = with_teacher(session, tenant, body, allow_list=allow_list, prices=prices)
+        body = with_teacher(session, tenant, body, allow_list=desk.allow_list, prices=desk.prices)
     # A replay asks nobody.
     if from_job is None:
         check_budget(body.teacher, body.budget)
-    checks.check_models(body, model_source(settings))
-    checks.check_files(body, datasets, artifacts)
+    checks.check_models(body, desk.models)
+    checks.check_files(body, datasets, desk.artifacts)
     corrections = None
     if replay is not None:
-        with database.read() as session:
-            corrections = checked_corrections(session, artifacts, replay, body)
-    with database.write() as session:
+        with desk.database.read() as session:
+            corrections = checked_corrections(session, desk.artifacts, replay, body)
+    with desk.database.write() as session:
         checks.hold_datasets(session, tenant, body)
         hold_teachers(session, tenant, body.teacher)
         hold_parent(session, tenant, body.parent_model)
@@ -96,7 +87,7 @@ def create_job(
         row.from_job_id, row.retry_of_id, row.corrections = from_job, retry_of, corrections
         row.parent_model_id = None if body.parent_model is None else ModelId(body.parent_model)
         try:
-            queue_row(session, row, settings=settings, bell=bell)
+            queue_row(session, row, settings=desk.settings, bell=desk.bell)
         except IdempotencyKeyTaken:
             earlier = replayed_job(session, tenant, idempotency_key, digest)
             assert earlier is not None, "the key is taken by a row that can be read"
@@ -233,10 +224,6 @@ def request_digest(
     if retry_of is not None:
         meaning["retry_of"] = retry_of
     return hashlib.sha256(orjson.dumps(meaning, option=orjson.OPT_SORT_KEYS)).hexdigest()
-
-
-def model_source(settings: Settings) -> ModelSource:
-    return ModelSource(models_dir=settings.models_dir, allowed=settings.allowed_models)
 
 
 def _rows_of(

@@ -3,21 +3,18 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, contextmanager
 from types import TracebackType
-from typing import Any, BinaryIO, Self, TypeVar, cast
+from typing import Any, Self, TypeVar, cast
 
 import httpx
 
 from llkd_client.address import Address
 from llkd_client.answers import Answer
-from llkd_client.errors import ConnectionFailed
 from llkd_client.operations import Close, Open, Operation, Read, Send, Sleep, Step, Tell
-from llkd_client.requests import Form, OnBytes, Request, Timeouts
+from llkd_client.requests import Request
+from llkd_client.wire import built, head_of, told_as_connection_failed, whole_answer
 
 T = TypeVar("T")
-# The request cannot have reached the service.
-NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
 class _Outcome:
@@ -164,11 +161,11 @@ class _Line:
             case Close():
                 self._close()
                 return None
-        with _told_as_connection_failed(self._address):
+        with told_as_connection_failed(self._address):
             match step:
                 case Send(request):
-                    with _built(self._http, self._address, request) as built:
-                        return _answer(self._http.send(built))
+                    with built(self._http, self._address, request) as asked:
+                        return whole_answer(self._http.send(asked))
                 case Open(request):
                     return self._open(request)
                 case Read():
@@ -177,14 +174,14 @@ class _Line:
 
     def _open(self, request: Request) -> Answer:
         self._close()
-        with _built(self._http, self._address, request) as built:
-            response = self._http.send(built, stream=True)
+        with built(self._http, self._address, request) as asked:
+            response = self._http.send(asked, stream=True)
         self._opened = response
         if not response.is_success:
             response.read()
-            return _answer(response)
+            return whole_answer(response)
         self._pieces = response.iter_bytes()
-        return _head(response)
+        return head_of(response)
 
     def _close(self) -> None:
         opened, self._opened, self._pieces = self._opened, None, iter(())
@@ -220,11 +217,11 @@ class _AsyncLine:
             case Close():
                 await self._close()
                 return None
-        with _told_as_connection_failed(self._address):
+        with told_as_connection_failed(self._address):
             match step:
                 case Send(request):
-                    with _built(self._http, self._address, request) as built:
-                        return _answer(await self._http.send(built))
+                    with built(self._http, self._address, request) as asked:
+                        return whole_answer(await self._http.send(asked))
                 case Open(request):
                     return await self._open(request)
                 case Read():
@@ -233,104 +230,16 @@ class _AsyncLine:
 
     async def _open(self, request: Request) -> Answer:
         await self._close()
-        with _built(self._http, self._address, request) as built:
-            response = await self._http.send(built, stream=True)
+        with built(self._http, self._address, request) as asked:
+            response = await self._http.send(asked, stream=True)
         self._opened = response
         if not response.is_success:
             await response.aread()
-            return _answer(response)
+            return whole_answer(response)
         self._pieces = response.aiter_bytes()
-        return _head(response)
+        return head_of(response)
 
     async def _close(self) -> None:
         opened, self._opened, self._pieces = self._opened, None, None
         if opened is not None:
             await opened.aclose()
-
-
-class _Counted:
-    """A file that tells how much of it was read, which is how much was sent."""
-
-    def __init__(self, file: BinaryIO, *, count: "_Count") -> None:
-        self._file = file
-        self._count = count
-
-    def read(self, size: int = -1) -> bytes:
-        piece = self._file.read(size)
-        self._count.add(len(piece))
-        return piece
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        return self._file.seek(offset, whence)
-
-    def tell(self) -> int:
-        return self._file.tell()
-
-
-class _Count:
-    def __init__(self, on_bytes: OnBytes) -> None:
-        self._on_bytes = on_bytes
-        self._sent = 0
-        self.total = 0
-
-    def add(self, count: int) -> None:
-        if count:
-            self._sent += count
-            self._on_bytes(self._sent, self.total)
-
-
-@contextmanager
-def _built(
-    http: httpx.Client | httpx.AsyncClient, address: Address, request: Request
-) -> Iterator[httpx.Request]:
-    """The request as httpx sends it; the files of its form are open meanwhile."""
-    with ExitStack() as open_files:
-        yield http.build_request(
-            request.method,
-            address.url + request.path,
-            params=dict(request.query) or None,
-            headers={"Accept": "application/json", **request.headers},
-            json=request.body,
-            timeout=_timeout(request.timeouts),
-            **({} if request.form is None else _opened_form(request.form, open_files)),
-        )
-
-
-def _opened_form(form: Form, open_files: ExitStack) -> dict[str, Any]:
-    count = None if form.on_bytes is None else _Count(form.on_bytes)
-    files = {}
-    for part, file in form.files.items():
-        opened = open_files.enter_context(file.open())
-        if count is not None:
-            count.total += opened.seek(0, 2)
-            opened.seek(0)
-        content = opened if count is None else _Counted(opened, count=count)
-        files[part] = (file.name, content)
-    return {"files": files, "data": dict(form.fields)}
-
-
-def _timeout(timeouts: Timeouts) -> httpx.Timeout:
-    return httpx.Timeout(timeouts.silence, connect=timeouts.connect)
-
-
-def _answer(response: httpx.Response) -> Answer:
-    return Answer(response.status_code, _headers(response), response.content)
-
-
-def _head(response: httpx.Response) -> Answer:
-    return Answer(response.status_code, _headers(response))
-
-
-def _headers(response: httpx.Response) -> dict[str, str]:
-    return {name.lower(): value for name, value in response.headers.items()}
-
-
-@contextmanager
-def _told_as_connection_failed(address: Address) -> Iterator[None]:
-    try:
-        yield
-    except httpx.RequestError as error:
-        why = str(error) or type(error).__name__
-        raise ConnectionFailed(
-            f"{address.url} does not answer: {why}", sent=not isinstance(error, NOT_SENT)
-        ) from error
