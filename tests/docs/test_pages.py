@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.chat_server import MODEL, Offers, make_app, make_model, running
 from tests.docs.pages import Command, read_commands, read_snippets, shows
 from tests.docs.reader import reading
 
@@ -64,6 +65,31 @@ def follow(page, folder, replaced=None):
 # A page has several commands, and the longest are whole jobs.
 @pytest.mark.timeout(1800)
 class TestPages:
-    @pytest.mark.parametrize("page", ["quickstart.md", "concepts.md"])
+    @pytest.mark.parametrize(
+        "page", ["quickstart.md", "concepts.md", "guides/your-own-labels.md", "guides/reports.md"]
+    )
     def test_what_a_page_says_can_be_done(self, page, folder):
         follow(page, folder)
+
+    def test_a_language_model_teaches(self, folder):
+        with running(make_app(make_model("ABCD"), Offers())) as url:
+            address = url.removeprefix("http://").removesuffix("/v1")
+            replaced = {"127.0.0.1:8001": address, "Qwen/Qwen3-8B": MODEL}
+            follow("guides/language-models.md", folder, replaced)
+
+    def test_production_runs_on_real_servers(self, folder, bare_postgres_url, redis_url):
+        database = bare_postgres_url.render_as_string(hide_password=False)
+        replaced = {
+            "postgresql+psycopg://llkd@127.0.0.1:5432/llkd": database,
+            "redis://127.0.0.1:6379/0": redis_url,
+        }
+        follow("guides/production.md", folder, replaced)
+
+    def test_every_page_with_commands_of_ours_is_among_these(self):
+        told = {page.relative_to(DOCS).as_posix() for page in (DOCS / "guides").glob("*.md")}
+        assert told == {
+            "guides/language-models.md",
+            "guides/production.md",
+            "guides/reports.md",
+            "guides/your-own-labels.md",
+        }

@@ -25,6 +25,16 @@ def add(
     text_column: TextColumn = None,
     label_column: LabelColumn = None,
     teacher_label_column: TeacherLabelColumn = None,
+    teacher_confidence_column: Annotated[
+        str | None,
+        typer.Option(help="A column that says how sure that teacher was of its label, 0 to 1."),
+    ] = None,
+    teacher_probabilities_column: Annotated[
+        str | None, typer.Option(help="A column of a teacher's probabilities by label, as JSON.")
+    ] = None,
+    teacher_votes_column: Annotated[
+        str | None, typer.Option(help="A column of the labels that several answers gave, as JSON.")
+    ] = None,
     skip_bad_rows: Annotated[
         bool, typer.Option(help="Set rows aside that cannot be parsed, instead of refusing.")
     ] = False,
@@ -34,6 +44,9 @@ def add(
     progress = output.find_progress()
     options = {
         "teacher_label_column": teacher_label_column,
+        "teacher_confidence_column": teacher_confidence_column,
+        "teacher_probabilities_column": teacher_probabilities_column,
+        "teacher_votes_column": teacher_votes_column,
         "on_bad_row": "skip" if skip_bad_rows else None,
     }
     with connected(context) as client:

@@ -167,6 +167,28 @@ class TestOthers:
         assert code == 0
         assert "set aside because" in out
 
+    @pytest.mark.parametrize(
+        ("options", "answer"),
+        [
+            (
+                ("--teacher-label-column", "said", "--teacher-confidence-column", "sure"),
+                {"said": "billing", "sure": 0.75},
+            ),
+            (("--teacher-probabilities-column", "all"), {"all": {"billing": 0.75, "access": 0.25}}),
+            (("--teacher-votes-column", "votes"), {"votes": ["billing", "billing", "access"]}),
+        ],
+    )
+    def test_answers_from_elsewhere_come_in_any_of_their_ways(
+        self, served: Served, tmp_path: Path, options: tuple[str, ...], answer: dict[str, object]
+    ):
+        file = tmp_path / "answered.jsonl"
+        lines = [{"text": row["text"], **answer} for row in make_rows(40)]
+        file.write_text("\n".join(json.dumps(line) for line in lines), encoding="utf-8")
+        code, out, _ = run(served, "datasets", "add", str(file), *options)
+        assert code == 0
+        statistics = json.loads(out)["statistics"]
+        assert statistics["teacher_answers"] == statistics["unique"]
+
     def test_an_estimate_and_an_audit_are_tables_on_demand(self, served: Served, spec, tmp_path):
         labels = tmp_path / "labels.json"
         labels.write_text(json.dumps(spec["labels"]), encoding="utf-8")
