@@ -1,11 +1,12 @@
 """What a page tells its reader to run is run, and prints what the page shows."""
 
+import csv
 from pathlib import Path
 
 import pytest
 
 from tests.chat_server import MODEL, Offers, make_app, make_model, running
-from tests.docs.pages import Command, read_commands, read_snippets, shows
+from tests.docs.pages import Command, Snippet, read_commands, read_snippets, shows
 from tests.docs.reader import reading
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -84,6 +85,16 @@ class TestPages:
             "redis://127.0.0.1:6379/0": redis_url,
         }
         follow("guides/production.md", folder, replaced)
+
+    def test_the_clients_own_page(self, folder):
+        texts = (DOCS / "examples/tickets.txt").read_text().splitlines()
+        with (folder / "tickets.csv").open("w", newline="") as file:
+            csv.writer(file).writerows([["body"], *([text] for text in texts)])
+        with reading(folder, replaced={}) as reader:
+            reader.follow(Snippet("console", "", "$ llkd up\n", line=1))
+            for snippet in read_snippets(DOCS.parent / "client/README.md"):
+                if snippet.language == "python":
+                    reader.follow(snippet)
 
     def test_every_page_with_commands_of_ours_is_among_these(self):
         told = {page.relative_to(DOCS).as_posix() for page in (DOCS / "guides").glob("*.md")}

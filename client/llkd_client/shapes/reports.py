@@ -1,4 +1,4 @@
-"""A job's report, as far as a headline goes; all else is in it as it came."""
+"""A job's report, as far as most ask for it; all else is in it as it came."""
 
 from llkd_client.shapes.base import Json, Shape
 from llkd_client.shapes.jobs import TeacherCounts
@@ -59,6 +59,53 @@ class SelectionReport(Shape):
     kept_fraction: float
 
 
+class DataPoint(Shape):
+    """How good the student was, and what it had learned from by then."""
+
+    step: int
+    gradient_samples: int
+    unique_samples: int
+    held_out_score: float
+
+
+class Disagreements(Shape):
+    """How often teacher and student differ, of `rows` texts."""
+
+    source: str
+    dataset_id: str
+    rows: int
+    total: int
+
+
+class TeacherCost(Shape):
+    answers: int
+    usd: float | None = None
+    seconds: float | None = None
+
+
+class StudentCost(Shape):
+    core_seconds: float | None = None
+    basis: str | None = None
+    engine: str | None = None
+    processor: str | None = None
+
+
+class CostReport(Shape):
+    """What `texts` texts take by each of the two."""
+
+    texts: int
+    teacher: TeacherCost
+    student: StudentCost
+
+
+class Corrections(Shape):
+    """A person's labels among those that the student learned from."""
+
+    rows: int
+    given: int
+    changed: int
+
+
 class Report(Shape):
     job_id: str
     gold_rows: int = 0
@@ -66,6 +113,10 @@ class Report(Shape):
     student: StudentReport
     training: TrainingReport
     selection: SelectionReport | None = None
+    corrections: Corrections | None = None
+    data_efficiency: list[DataPoint] | None = None
+    disagreements: Disagreements | None = None
+    cost: CostReport | None = None
     export: Json | None = None
 
     @property
