@@ -94,6 +94,22 @@ class TestNewJob:
         assert curl.startswith("curl http://127.0.0.1:")
         assert "Authorization" not in curl
 
+    def test_a_pilot_is_started_beside_what_was_filled_in(
+        self, page: Page, dataset_id: str, api: Deployment
+    ) -> None:
+        page.goto(f"/#/new?dataset={dataset_id}")
+        forecast = page.get_by_role("button", name="Forecast from 300 answers")
+        expect(forecast).to_be_disabled()
+        page.get_by_role("button", name="Take the 3 gold labels").click()
+        forecast.click()
+        pilot = page.get_by_role("link", name="The pilot and its forecast")
+        expect(pilot).to_be_visible()
+        job_id = (pilot.get_attribute("href") or "").rpartition("/")[2]
+        assert api.tell(job_id)["purpose"] == "pilot"
+        # A pilot is about one question: another has none yet.
+        page.get_by_label("Name", exact=True).first.fill("renamed")
+        expect(pilot).to_have_count(0)
+
     def test_a_started_job_is_shown_and_listed(
         self, page: Page, dataset_id: str, service: Deployment
     ) -> None:

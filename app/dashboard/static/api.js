@@ -80,8 +80,11 @@ export const put = (path, json, options) => request("PUT", path, { json, ...opti
 export const patch = (path, json, options) => request("PATCH", path, { json, ...options });
 export const remove = (path, options) => request("DELETE", path, options);
 
+/** As many items of a list as a view shows at once. */
+export const MOST = 500;
+
 /** All of a short list, page by page, at most `most` items. */
-export async function all(path, { query = {}, most = 500, signal } = {}) {
+export async function all(path, { query = {}, most = MOST, signal } = {}) {
   const found = [];
   let after = null;
   while (found.length < most) {

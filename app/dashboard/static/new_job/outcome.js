@@ -6,6 +6,7 @@ import { announce, fill, h } from "../dom.js";
 import { count, duration, money, short } from "../format.js";
 import { copyButton, debounce, during, figures, problem } from "../parts.js";
 import { go } from "../router.js";
+import { pilot } from "./pilot.js";
 
 const SETTLED_MS = 500;
 
@@ -16,6 +17,7 @@ export function outcome({ body, missing, root, signal }) {
   const curl = h("pre", { tabindex: "0", "aria-label": "curl" });
   const start = h("button.primary", { type: "button" }, "Start the job");
   let asking = new AbortController();
+  const forecast = pilot({ body, signal });
   let key = null; // Of one body: a start that is pressed twice starts one job.
 
   async function refresh() {
@@ -59,17 +61,20 @@ export function outcome({ body, missing, root, signal }) {
       estimate,
       refusal,
       h("div.actions", start),
+      forecast.element,
       h("details", h("summary", "The JSON that is sent"), h("div.stack", h("div", copyButton(() => json.textContent)), json)),
       h("details", h("summary", "The same with curl"), h("div.stack", h("div", copyButton(() => curl.textContent)), curl)),
     ),
     changed() {
       key = null;
       refusal.replaceChildren();
+      forecast.changed();
       const lacking = missing();
       const told = body();
       json.textContent = JSON.stringify(told, null, 2);
       curl.textContent = curlOf(told);
       start.disabled = lacking.length > 0;
+      forecast.allow(lacking.length === 0);
       if (lacking.length) {
         asking.abort();
         estimate.classList.remove("is-old");

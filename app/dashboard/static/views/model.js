@@ -13,18 +13,18 @@ import { versionPanel } from "../model/versions.js";
 export async function render(main, { name }, { signal }) {
   const crumbs = h("p.crumbs", h("a", { href: "#/models" }, "Models"));
   fill(main, crumbs, h("h1", name), waiting("Loading its versions"));
-  const models = await all("/models", { signal });
-  const versions = models.filter((one) => one.name === name).sort((one, other) => other.version - one.version);
+  const [versions, newest] = await Promise.all([all("/models", { query: { name }, signal }), all("/models", { signal })]);
+  versions.sort((one, other) => other.version - one.version);
   if (!versions.length) {
     fill(main, crumbs, h("h1", name), empty("No version of this model is left", "It was deleted, or never made.", h("a.button", { href: "#/models" }, "All models")));
     return;
   }
-  show(main, { crumbs, name, versions, models, signal });
+  show(main, { crumbs, name, versions, newest, signal });
 }
 
-function show(main, { crumbs, name, versions, models, signal }) {
-  const byId = new Map(models.map((one) => [one.id, one]));
-  const others = [...versions, ...models.filter((one) => one.name !== name)];
+function show(main, { crumbs, name, versions, newest, signal }) {
+  const others = [...versions, ...newest.filter((one) => one.name !== name)];
+  const byId = new Map(others.map((one) => [one.id, one]));
   const first = select(versions.map((one) => [one.id, titled(one)]), { value: versions[0].id });
   const second = select([["", "nothing"], ...others.map((one) => [one.id, `${one.name} ${titled(one)}`])]);
   const compared = h("div");

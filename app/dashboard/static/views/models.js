@@ -1,6 +1,6 @@
 // Models: every name, its newest version, and where its aliases point.
 
-import { all } from "../api.js";
+import { MOST, all } from "../api.js";
 import { fill, h } from "../dom.js";
 import { ago, bytes, count, score } from "../format.js";
 import { empty, table, waiting } from "../parts.js";
@@ -28,7 +28,7 @@ export async function render(main, params, { signal }) {
   const names = new Map();
   for (const one of models) names.set(one.name, [...(names.get(one.name) ?? []), one]);
   for (const versions of names.values()) versions.sort((one, other) => other.version - one.version);
-  fill(main, heading, h("section.panel", { "aria-label": "Models" }, table(COLUMNS, [...names], { caption: "Models" })));
+  fill(main, heading, h("section.panel", { "aria-label": "Models" }, table(COLUMNS, [...names], { caption: "Models" }), models.length < MOST ? null : h("p.hint", `The newest ${MOST} versions; `, h("code", "GET /models"), " has them all.")));
 }
 
 function aliases(versions) {
