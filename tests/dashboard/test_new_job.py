@@ -55,6 +55,8 @@ class TestNewJob:
             "billing: Invoices: all of them\naccount\tLogin, password\n\nother"
         )
         page.get_by_role("button", name="Add them").click()
+        # A dialog tells of its end only after it has closed.
+        expect(page.locator("pre[aria-label=JSON]")).to_contain_text("other")
         assert told(page)["labels"] == [
             {"name": "billing", "description": "Invoices: all of them"},
             {"name": "account", "description": "Login, password"},
