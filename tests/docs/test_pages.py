@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.chat_server import MODEL, Offers, make_app, make_model, running
 from tests.docs.pages import Command, Snippet, read_commands, read_snippets, shows
 from tests.docs.reader import reading
+from tests.fault_server import HOST, Asked, Reaction, completion, faulty, reply, says
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -57,6 +57,14 @@ def folder(tmp_path):
     return tmp_path
 
 
+def answers_by_length(asked: Asked) -> Reaction:
+    """A language model without faults, sure that each text has one of the first two labels."""
+    code = "AB"[len(asked.text) % 2]
+    listed = [{"token": each, "logprob": -0.1 if each == code else -3.5} for each in "ABCD"]
+    first = {"token": code, "logprob": -0.1, "top_logprobs": listed}
+    return says(reply(completion(code, logprobs={"content": [first]})))
+
+
 def follow(page, folder, replaced=None):
     with reading(folder, replaced=replaced or {}) as reader:
         for snippet in read_snippets(DOCS / page):
@@ -73,10 +81,12 @@ class TestPages:
         follow(page, folder)
 
     def test_a_language_model_teaches(self, folder):
-        with running(make_app(make_model("ABCD"), Offers())) as url:
-            address = url.removeprefix("http://").removesuffix("/v1")
-            replaced = {"127.0.0.1:8001": address, "Qwen/Qwen3-8B": MODEL}
-            follow("guides/language-models.md", folder, replaced)
+        with faulty(answers_by_length) as server:
+            follow(
+                "guides/language-models.md",
+                folder,
+                {"127.0.0.1:8001": f"{HOST}:{server.port}"},
+            )
 
     def test_production_runs_on_real_servers(self, folder, bare_postgres_url, redis_url):
         database = bare_postgres_url.render_as_string(hide_password=False)
