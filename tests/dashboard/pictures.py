@@ -14,6 +14,7 @@ from tests.dashboard.browser import Complaints, open_page, running_chromium
 PICTURES = ROOT / "docs" / "pictures"
 MODEL = "support-llkd"
 UNSURE = "The courier has my money back but the app shows nothing."
+LOADED_MS = 60_000
 # Shares of the run at which the map is shown.
 MOMENTS = {"early": 0.0, "midway": 0.4, "late": 1.0}
 
@@ -54,12 +55,17 @@ def _picture_job(page: Page, job: str) -> None:
         _panel_with(page, "What is worth learning from").screenshot(
             path=PICTURES / f"selection-{name}.png"
         )
-    page.screenshot(path=PICTURES / "job.png", full_page=True)
+    slider.fill(str(round(MOMENTS["midway"] * last)))
+    page.evaluate("scrollTo(0, 0)")
+    _settle(page)
+    page.screenshot(path=PICTURES / "job.png")
 
 
 def _picture_playground(page: Page) -> None:
     page.goto(f"/#/models/{MODEL}")
     page.locator("textarea").first.fill(UNSURE)
+    # The first answer waits until the model is loaded.
+    expect(page.locator(".scores")).to_be_visible(timeout=LOADED_MS)
     _settle(page)
     page.screenshot(path=PICTURES / "playground.png")
 
@@ -71,6 +77,7 @@ def _panel_with(page: Page, heading: str) -> Locator:
 def _settle(page: Page) -> None:
     """Until answers are there and charts are drawn; a picture may wait for longer than a test."""
     page.wait_for_load_state("networkidle")
+    page.evaluate("document.activeElement?.blur()")
     page.wait_for_timeout(1500)
 
 
