@@ -18,8 +18,8 @@ class MessageParser:
     """Takes bytes, gives messages.
 
     Attributes:
-        last_id: where to go on from.
-        retry_ms: what the server wants a client to wait before it comes back, if it said so.
+        last_id: where to go on from: of the last event that is complete. A connection may break
+            between an event's id and its end, and then the event is still to come.
         comments: how many came; a server that has nothing to tell shows by them that it lives.
 
     Source: WHATWG HTML, section 9.2.6, "Interpreting an event stream".
@@ -27,13 +27,13 @@ class MessageParser:
 
     def __init__(self, last_id: str = "") -> None:
         self.last_id = last_id
-        self.retry_ms: int | None = None
         self.comments = 0
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._text = ""
         self._begun = False
         self._after_return = False
         self._event = ""
+        self._id = last_id
         self._data: list[str] = []
 
     def feed(self, piece: bytes) -> Iterator[Message]:
@@ -73,12 +73,11 @@ class MessageParser:
             case "data":
                 self._data.append(value)
             case "id" if "\0" not in value:
-                self.last_id = value
-            case "retry" if value.isascii() and value.isdigit():
-                self.retry_ms = int(value)
+                self._id = value
         return None
 
     def _dispatch(self) -> Message | None:
         event, data = self._event or "message", self._data
         self._event, self._data = "", []
+        self.last_id = self._id
         return Message(event, "\n".join(data), self.last_id) if data else None

@@ -132,7 +132,7 @@ def event(number: int, kind: str = "train.metrics") -> str:
         "at": "2026-01-02T10:00:00Z",
         "data": {},
     }
-    return f"event: {kind}\nid: {number}\ndata: {json.dumps(told)}\n\n"
+    return f"event: {kind}\ndata: {json.dumps(told)}\nid: {number}\n\n"
 
 
 def stream(*pieces: str, broken: bool = False) -> httpx.Response:

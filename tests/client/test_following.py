@@ -43,6 +43,11 @@ class TestEvents:
         assert places == [None, "1", "2", "2", "2"]
         assert {request.headers["Accept"] for request in script.asked} == {"text/event-stream"}
 
+    def test_an_event_that_breaks_off_behind_its_id_is_asked_for_again(self, kind):
+        script = Script(stream(event(1), event(2).removesuffix("\n"), broken=True), stream(LAST))
+        assert numbers(script, kind) == ["1", "9"]
+        assert script.asked[1].headers["Last-Event-ID"] == "1"
+
     def test_a_job_with_nothing_more_to_tell_ends_them_at_once(self, kind):
         assert numbers(Script(httpx.Response(204)), kind) == []
 

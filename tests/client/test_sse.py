@@ -42,15 +42,22 @@ class TestMessageParser:
     def test_an_event_without_data_is_none_and_leaves_nothing_behind(self):
         assert parsed("event: x\n\ndata: a\n\n") == [Message("message", "a", "")]
 
-    def test_comments_are_counted_and_the_wished_pause_is_kept(self):
+    def test_comments_are_counted_and_a_wished_pause_is_none(self):
         parser = MessageParser()
         assert list(parser.feed(b"retry: 2000\n\n: still here\n\nretry: soon\n")) == []
-        assert (parser.retry_ms, parser.comments) == (2000, 1)
+        assert parser.comments == 1
 
     def test_the_last_id_stays_until_another_comes(self):
         parser = MessageParser("5")
         messages = list(parser.feed(b"data: a\n\nid: 6\ndata: b\n\nid: 7\x00\ndata: c\n\n"))
         assert [message.id for message in messages] == ["5", "6", "6"]
+        assert parser.last_id == "6"
+
+    def test_an_id_counts_once_its_event_is_whole(self):
+        parser = MessageParser("5")
+        assert list(parser.feed(b"data: a\nid: 6\n")) == []
+        assert parser.last_id == "5"
+        assert [message.id for message in parser.feed(b"\n")] == ["6"]
         assert parser.last_id == "6"
 
     def test_a_byte_order_mark_is_no_part_of_the_first_name(self):
