@@ -38,7 +38,7 @@ class _Service:
 
     def __init__(self) -> None:
         self._processes: list[subprocess.Popen[bytes]] = []
-        self._asked = False
+        self._signals = 0
 
     def run(self) -> int:
         """Until one of them dies or a signal comes: then both are stopped, and waited for."""
@@ -49,10 +49,11 @@ class _Service:
         migrated = subprocess.run(
             _command("migrations", "upgrade"), env=_environment(), check=False
         )
-        if migrated.returncode != 0:
-            return FAILED
+        # First: a terminal's Ctrl-C ends the migration, too, and that is no failure.
         if self._is_asked():
             return 0
+        if migrated.returncode != 0:
+            return FAILED
         for module in ("app.serve", "worker.main"):
             # A terminal sends Ctrl-C to its whole foreground group. A worker that heard it there
             # and from us too would take the second signal for "at once" and give up its job.
@@ -64,19 +65,25 @@ class _Service:
         failed = not self._is_asked()
         if failed:
             say("llkd: the API or the worker died; stopping the other")
-        self._stop()
-        # A signal ends a wait early, so each look is short.
-        while any(process.poll() is None for process in self._processes):
-            time.sleep(LOOK_EVERY_S)
+            self._stop()
+        self._see_out()
         return FAILED if failed else 0
 
+    def _see_out(self) -> None:
+        """Hand each signal on once, until both have ended: at a second a worker drops its job."""
+        handed_on = 0
+        while any(process.poll() is None for process in self._processes):
+            if handed_on < self._signals:
+                handed_on += 1
+                self._stop()
+            time.sleep(LOOK_EVERY_S)
+
     def _is_asked(self) -> bool:
-        return self._asked
+        return self._signals > 0
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
-        # A second signal reaches the processes as a second one.
-        self._asked = True
-        self._stop()
+        # Counted here, handed on by the loop: between two starts only one process is known.
+        self._signals += 1
 
     def _stop(self) -> None:
         for process in self._processes:

@@ -5,13 +5,16 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
+import pytest
 
+from llkd_client.cli import up as up_command
 from tests.servers import free_port
 
 LLKD = str(Path(sys.prefix) / "bin" / "llkd")
@@ -67,6 +70,53 @@ def is_running(pid: int) -> bool:
     with suppress(OSError):
         return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     return False
+
+
+COUNTS_SIGNALS = """
+import signal, sys, time
+from pathlib import Path
+told = Path(sys.argv[1])
+signal.signal(signal.SIGTERM, lambda *_: told.write_text(told.read_text() + "x"))
+told.write_text("")
+until = time.monotonic() + 30
+while time.monotonic() < until:
+    time.sleep(0.1)
+    if told.read_text():
+        # Long enough for a second one.
+        until = min(until, time.monotonic() + 1)
+"""
+
+
+@pytest.fixture
+def _handlers_as_they_were() -> Iterator[None]:
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [signal.getsignal(number) for number in numbers]
+    yield
+    for number, handler in zip(numbers, before, strict=True):
+        signal.signal(number, handler)
+
+
+class TestSignals:
+    @pytest.mark.usefixtures("_handlers_as_they_were")
+    def test_each_reaches_both_processes_once(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        told = {module: tmp_path / module for module in ("app.serve", "worker.main")}
+
+        def command(module: str, *_: str) -> list[str]:
+            if module == "migrations":
+                return [sys.executable, "-c", ""]
+            return [sys.executable, "-c", COUNTS_SIGNALS, str(told[module])]
+
+        def interrupt() -> None:
+            while not all(file.exists() for file in told.values()):
+                time.sleep(0.05)
+            os.kill(os.getpid(), signal.SIGINT)
+
+        monkeypatch.setattr(up_command, "_command", command)
+        threading.Thread(target=interrupt, daemon=True).start()
+        assert up_command._Service().run() == 0
+        assert [file.read_text() for file in told.values()] == ["x", "x"]
 
 
 class TestUp:
