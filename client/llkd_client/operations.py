@@ -75,27 +75,30 @@ class RetryPolicy:
         attempts: all of them, the first included.
         first_wait: seconds before the second, doubled for each that follows.
         longest_wait: of the doubling.
-        longest_retry_after: whoever says to come back later than this is not waited for.
+        longest_retry_after: whoever says to come back later than this is not waited for. By
+            default more than the minute that the service asks for where its queue is full.
     """
 
     attempts: int = 8
     first_wait: float = 0.5
     longest_wait: float = 10.0
-    longest_retry_after: float = 30.0
+    longest_retry_after: float = 120.0
     random: Random = field(default_factory=Random, repr=False)
 
     def wait_before_next(self, failure: LlkdError, *, attempt: int, repeat: Repeat) -> float | None:
         """Seconds to wait after this failed attempt, the first being 1; None to give up."""
         if attempt >= self.attempts or not _may_repeat(failure, repeat):
             return None
+        backoff = min(self.longest_wait, self.first_wait * 2.0 ** min(attempt - 1, 30))
+        # Clients that failed together shall not come back together.
+        wait = backoff * self.random.uniform(0.5, 1.0)
         told = failure.retry_after if isinstance(failure, Refused) else None
         if told is None:
-            backoff = self.first_wait * 2.0 ** min(attempt - 1, 30)
-            # Clients that failed together shall not come back together.
-            return min(self.longest_wait, backoff) * self.random.uniform(0.5, 1.0)
+            return wait
         if told > self.longest_retry_after:
             return None
-        return told + self.random.uniform(0.0, 0.1) * min(told, self.longest_wait)
+        # A service that says "in a second" each time is busy for longer than it knows.
+        return max(wait, told + self.random.uniform(0.0, 0.1) * min(told, self.longest_wait))
 
 
 @dataclass(frozen=True)

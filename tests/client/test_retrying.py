@@ -164,6 +164,18 @@ class TestRetryPolicy:
         assert wait is not None
         assert 0.5 <= wait <= 0.55
 
+    def test_waits_grow_beyond_what_the_service_says_each_time(self):
+        policy = RetryPolicy()
+        for told in (0.0, 1.0):
+            wait = policy.wait_before_next(overloaded(told), attempt=7, repeat=Repeat.ALWAYS)
+            assert wait is not None
+            assert wait >= 5.0
+
+    def test_a_full_queue_is_waited_for_as_long_as_the_service_says(self):
+        wait = RetryPolicy().wait_before_next(overloaded(60.0), attempt=1, repeat=Repeat.ALWAYS)
+        assert wait is not None
+        assert 60.0 <= wait <= 61.0
+
 
 class TestRetryAfter:
     def test_both_forms_are_read(self):

@@ -9,8 +9,9 @@ import typer
 if TYPE_CHECKING:
     from llkd_client import Client
 
-# Someone waits at a terminal: about two seconds of trying.
+# Someone waits at a terminal: about two seconds of trying, or a few more if the service says so.
 FEW_ATTEMPTS = 3
+FEW_SECONDS = 5.0
 
 
 @contextmanager
@@ -18,7 +19,8 @@ def connected(context: typer.Context) -> Iterator["Client"]:
     """For a command that is over soon."""
     from llkd_client import Client, RetryPolicy
 
-    with Client(_url(context), retry=RetryPolicy(attempts=FEW_ATTEMPTS)) as client:
+    retry = RetryPolicy(attempts=FEW_ATTEMPTS, longest_retry_after=FEW_SECONDS)
+    with Client(_url(context), retry=retry) as client:
         yield client
 
 
