@@ -1,7 +1,7 @@
 """`llkd distill` and what is done with jobs."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -25,7 +25,8 @@ from llkd_client.cli.output import AsJson
 from llkd_client.cli.watching import see_through
 
 if TYPE_CHECKING:
-    from llkd_client import Client
+    from llkd_client import Client, Job
+    from llkd_client.shapes.jobs import Range
 
 DATASET_ID = "ds_"
 Source = Annotated[
@@ -131,7 +132,7 @@ def estimate(
             ("money", "not known" if cost is None else f"${cost.low:.2f} to ${cost.high:.2f}"),
             (
                 "time",
-                None if seconds is None else f"{seconds.low:,.0f} to {seconds.high:,.0f} s",
+                None if seconds is None else f"{seconds.low:,} to {seconds.high:,} s",
             ),
         ]
     )
@@ -221,7 +222,7 @@ def audit(
     )
 
 
-def _tell(job: Any, as_json: bool | None) -> None:
+def _tell(job: "Job", as_json: bool | None) -> None:
     if output.wants_json(as_json):
         output.print_json(job)
     else:
@@ -250,7 +251,7 @@ def _given(**fields: str | None) -> dict[str, str]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _range(told: Any) -> str:
+def _range(told: "Range") -> str:
     if told.low == told.high:
-        return f"{told.low:,.0f}"
-    return f"{told.expected:,.0f} ({told.low:,.0f} to {told.high:,.0f})"
+        return f"{told.low:,}"
+    return f"{told.expected:,} ({told.low:,} to {told.high:,})"

@@ -112,14 +112,24 @@ class Label(Shape):
 
 
 class Range(Shape):
+    """A count that cannot be known before."""
+
+    low: int
+    expected: int
+    high: int
+
+
+class Cost(Shape):
+    """US dollars."""
+
     low: float
     expected: float
     high: float
 
 
 class Seconds(Shape):
-    low: float
-    high: float
+    low: int
+    high: int
     basis: str = ""
 
 
@@ -131,7 +141,7 @@ class Estimate(Shape):
     teacher_calls: Range
     cached: Range | None = None
     tokens: Range | None = None
-    cost_usd: Range | None = None
+    cost_usd: Cost | None = None
     seconds: Seconds | None = None
     limit_seconds: Range | None = None
     steps: Range | None = None

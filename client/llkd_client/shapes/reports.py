@@ -130,7 +130,7 @@ class Report(Shape):
 
 class TrainingPoint(Shape):
     step: int
-    epoch: float
+    epoch: int
     seconds: float
     loss: float | None = None
     selected_fraction: float | None = None

@@ -174,6 +174,24 @@ class TestDistill:
         assert json.loads(result.stdout)["job"]["state"] == "failed"
 
 
+class TestEstimate:
+    def test_counts_stay_whole_numbers(self, run: Run, tmp_path: Path):
+        counts = {"low": 0, "expected": 300, "high": 300}
+        told = {
+            "rows": 300,
+            "teacher_calls": counts,
+            "seconds": {"low": 240, "high": 410, "basis": "1 job"},
+            "cost_usd": {"low": 1.31, "expected": 1.84, "high": 4.2},
+        }
+        script = Script(*[httpx.Response(200, json=told)] * 2)
+        arguments = ("estimate", "ds_1", "--labels", labels_file(tmp_path))
+        assert '"expected": 300,' in run(script, *arguments, "--json").stdout
+        table = run(script, *arguments, "--table").stdout
+        assert "300 (0 to 300)" in table
+        assert "$1.31 to $4.20" in table
+        assert "240 to 410 s" in table
+
+
 class TestPredict:
     def test_one_text_is_one_document(self, run: Run):
         answer = {"index": 0, "label": "a", "score": 0.9, "scores": [{"label": "a", "score": 0.9}]}
