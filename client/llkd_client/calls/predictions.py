@@ -1,6 +1,6 @@
 """/predict, /v1/classify and /predictions."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -69,14 +69,14 @@ def _predict_each(
         first += len(batch)
 
 
-def batches(texts: Iterable[str]) -> Iterable[list[str]]:
-    """As many texts as go into one request, at least one."""
+def batches(texts: Iterable[str], *, most: int = BATCH) -> Iterator[list[str]]:
+    """As many texts as go into one request, at least one and `most` at the most."""
     batch: list[str] = []
     size = 0
     for text in texts:
         # Three times: what JSON and UTF-8 may make of a character.
         length = 3 * len(text)
-        if batch and (len(batch) == BATCH or size + length > BATCH_BYTES):
+        if batch and (len(batch) == most or size + length > BATCH_BYTES):
             yield batch
             batch, size = [], 0
         batch.append(text)

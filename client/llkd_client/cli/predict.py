@@ -1,9 +1,12 @@
 """`llkd predict`: one text for a person, or lines into JSON lines."""
 
+import itertools
 import queue
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,7 +19,7 @@ from llkd_client.cli.models import ModelName
 from llkd_client.cli.output import AsJson, Json
 
 if TYPE_CHECKING:
-    from llkd_client import Client
+    from llkd_client import Client, Fault, InvalidRequest
 
 FROM_STDIN = "-"
 # Of lines that were read and not yet asked about: whoever writes them waits for us.
@@ -24,6 +27,7 @@ BATCHES_AHEAD = 2
 # A line that comes alone is not kept for longer, in case that others follow it.
 LINGER_S = 0.02
 INPUT_POINTER = "/input/"
+TOO_LARGE = 413
 
 
 def predict(
@@ -86,7 +90,9 @@ def _answer(client: "Client", model: str, lines: list[Line], options: Json) -> i
         for line in lines
         if line.text is None
     }
-    told |= _asked(client, model, [line for line in lines if line.text is not None], options)
+    texts = {line.number: line.text for line in lines if line.text is not None}
+    for part in _parts(texts):
+        told |= _asked(client, model, part, options)
     failed = 0
     for line in lines:
         answer = told[line.number]
@@ -97,56 +103,85 @@ def _answer(client: "Client", model: str, lines: list[Line], options: Json) -> i
     return failed
 
 
-def _asked(client: "Client", model: str, lines: list[Line], options: Json) -> dict[int, Json]:
+def _parts(texts: Mapping[int, str]) -> Iterator[dict[int, str]]:
+    """As many texts as the service takes at once, by line number."""
+    from llkd_client.calls.predictions import batches
+
+    numbers = iter(texts)
+    for part in batches(texts.values(), most=len(texts)):
+        yield dict(zip(itertools.islice(numbers, len(part)), part, strict=True))
+
+
+def _asked(
+    client: "Client", model: str, texts: Mapping[int, str], options: Json
+) -> dict[int, Json]:
     """Answers by line number; texts that the service points at are left out, the rest answered."""
     from llkd_client import InvalidRequest
 
     told: dict[int, Json] = {}
-    while lines:
+    while texts:
         try:
-            answers = client.predict(model, [line.text or "" for line in lines], **options)
+            answers = client.predict(model, texts.values(), **options)
         except InvalidRequest as error:
-            bad = {
-                int(fault.pointer.removeprefix(INPUT_POINTER)): fault
-                for fault in error.errors
-                if fault.pointer.removeprefix(INPUT_POINTER).isdigit()
-            }
+            numbers = list(texts)
+            bad = {numbers[place]: fault for place, fault in _pointed_at(error).items()}
+            if not bad and len(texts) == 1 and error.status == TOO_LARGE:
+                return {numbers[0]: _fault(error.code, str(error))}
             if not bad:
                 raise
-            for place, fault in bad.items():
-                told[lines[place].number] = _fault(fault.code, fault.message)
-            lines = [line for place, line in enumerate(lines) if place not in bad]
+            told |= {number: _fault(each.code, each.message) for number, each in bad.items()}
+            texts = {number: text for number, text in texts.items() if number not in bad}
             continue
-        for line, answer in zip(lines, answers.data, strict=True):
+        for number, answer in zip(texts, answers.data, strict=True):
             document = output.as_document(answer)
             document.pop("index", None)
-            told[line.number] = document
+            told[number] = document
         break
     return told
 
 
+def _pointed_at(error: "InvalidRequest") -> dict[int, "Fault"]:
+    """The faults of single texts, by their place in the request."""
+    return {
+        int(fault.pointer.removeprefix(INPUT_POINTER)): fault
+        for fault in error.errors
+        if fault.pointer.removeprefix(INPUT_POINTER).isdigit()
+    }
+
+
 def _batches(lines: Iterator[Line], size: int) -> Iterator[list[Line]]:
-    """What is there already, up to so many lines; read ahead on a thread, and no further."""
-    waiting: queue.Queue[Line | None] = queue.Queue(maxsize=BATCHES_AHEAD * size)
+    """What is there already, up to so many lines; read ahead on a thread, and no further.
+
+    Raises:
+        OSError: the lines cannot be read; those before are told.
+    """
+    waiting: queue.Queue[Line | OSError | None] = queue.Queue(maxsize=BATCHES_AHEAD * size)
 
     def read() -> None:
-        for line in lines:
-            waiting.put(line)
-        waiting.put(None)
+        ended: OSError | None = None
+        try:
+            for line in lines:
+                waiting.put(line)
+        except OSError as error:
+            ended = error
+        waiting.put(ended)
 
     threading.Thread(target=read, daemon=True).start()
-    while (line := waiting.get()) is not None:
-        batch = [line]
-        try:
-            while len(batch) < size:
-                following = waiting.get(timeout=LINGER_S)
-                if following is None:
-                    yield batch
-                    return
-                batch.append(following)
-        except queue.Empty:
-            pass
+    came = waiting.get()
+    while isinstance(came, Line):
+        batch, until = [came], time.monotonic() + LINGER_S
+        with suppress(queue.Empty):
+            while len(batch) < size and isinstance(came := waiting.get(timeout=_left(until)), Line):
+                batch.append(came)
         yield batch
+        if isinstance(came, Line):
+            came = waiting.get()
+    if came is not None:
+        raise came
+
+
+def _left(until: float) -> float:
+    return max(0.0, until - time.monotonic())
 
 
 def _fault(code: str, message: str) -> Json:

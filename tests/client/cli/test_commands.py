@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,9 @@ from typer.testing import CliRunner, Result
 
 import llkd_client
 from llkd_client.cli.asking import read_labels
+from llkd_client.cli.lines import Line
 from llkd_client.cli.main import app
+from llkd_client.cli.predict import _asked, _batches, _parts
 from tests.client.parts import QUICK, URL, Script, job, problem
 
 Run = Callable[..., Result]
@@ -198,6 +200,45 @@ class TestPredict:
         script = Script(httpx.Response(200, json={"model": "model_1", "data": [answer]}))
         result = run(script, "predict", "tickets", "where is it?")
         assert json.loads(result.stdout) == {"model": "model_1", **answer}
+
+    def test_long_lines_go_in_as_many_requests_as_they_need(self):
+        class Answering(Script):
+            def _next(self, request: httpx.Request) -> httpx.Response:
+                self.asked.append(request)
+                texts = json.loads(request.content)["input"]
+                if any(len(text) > 2_000_000 for text in texts):
+                    return problem(413, "body-too-large")
+                data = [{"index": at, "label": "a", "score": 0.9} for at in range(len(texts))]
+                return httpx.Response(200, json={"model": "model_1", "data": data})
+
+        script = Answering()
+        lines = [Line(number, "x" * 600_000) for number in range(1, 5)]
+        lines.insert(2, Line(9, "x" * 3_000_000))
+        texts = {line.number: line.text or "" for line in lines}
+        client = script.client()
+        told = [_asked(client, "tickets", part, {}) for part in _parts(texts)]
+        assert [list(part) for part in told] == [[1, 2], [9], [3, 4]]
+        assert told[1][9]["error"]["code"] == "body-too-large"
+        assert all(len(request.content) < 4 * 1024 * 1024 for request in script.asked)
+
+
+class TestBatches:
+    def test_they_are_of_one_size_and_the_last_is_the_rest(self):
+        lines = [Line(number, "a") for number in range(5)]
+        numbers = [[line.number for line in batch] for batch in _batches(iter(lines), 2)]
+        assert [number for batch in numbers for number in batch] == [0, 1, 2, 3, 4]
+        assert max(map(len, numbers)) == 2
+        assert [len(batch) for batch in _batches(iter(lines), 1)] == [1] * 5
+
+    def test_what_cannot_be_read_is_raised_behind_what_could(self):
+        def lines() -> Iterator[Line]:
+            yield Line(1, "a")
+            raise IsADirectoryError(21, "Is a directory")
+
+        batches = _batches(lines(), 8)
+        assert next(batches) == [Line(1, "a")]
+        with pytest.raises(IsADirectoryError):
+            next(batches)
 
 
 class TestDoctor:
