@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from llkd_client.calls import datasets, jobs
+from llkd_client.errors import NotFound, Unauthorized
 from llkd_client.operations import Core, Operation
 from llkd_client.progress import Progress
 from llkd_client.requests import given
@@ -72,6 +73,10 @@ def see_through(core: Core, job_id: str, *, progress: Progress) -> Operation[Job
         job = yield from jobs.wait(core, job_id, poll_seconds=POLL_SECONDS, on_progress=progress.at)
     except GeneratorExit:
         raise
+    except (NotFound, Unauthorized):
+        # There is none to come back to, or not for us.
+        progress.end()
+        raise
     except BaseException as error:
         how = f'{job_id} goes on without us. Come back with client.attach("{job_id}").'
         error.add_note(how)
@@ -96,13 +101,16 @@ def _dataset(
         return texts
     if isinstance(texts, str | PathLike):
         options = {**given(name=name), **(columns or {})}
-        made = yield from datasets.add(core, fspath(texts), on_bytes=progress.uploading, **options)
+        adding = datasets.add(core, fspath(texts), on_bytes=progress.uploading, **options)
     else:
         rows = [_row(each) for each in texts]
-        made = yield from datasets.add_texts(
+        adding = datasets.add_texts(
             core, rows, name=name or DEFAULT_NAME, on_bytes=progress.uploading
         )
-    progress.end()
+    try:
+        made = yield from adding
+    finally:
+        progress.end()
     return made.id
 
 

@@ -8,7 +8,16 @@ from types import ModuleType
 import httpx
 import pytest
 
-from llkd_client import BadAddress, Client, Job, JobFailed, Lines, TerminalBar
+from llkd_client import (
+    BadAddress,
+    Client,
+    InvalidRequest,
+    Job,
+    JobFailed,
+    Lines,
+    NotFound,
+    TerminalBar,
+)
 from llkd_client.progress import NotebookBar, Silence, describe, find_progress
 from llkd_client.specs import as_kind, as_labels, as_teacher
 from tests.client.parts import Script, job, problem
@@ -205,6 +214,19 @@ class TestDistill:
             script.client().distill("ds_1", ["x", "y"], progress=progress)
         assert 'client.attach("job_1")' in progress.said
         assert [request.method for request in script.asked] == ["POST", "GET"]
+
+    def test_a_job_that_is_not_there_does_not_go_on(self):
+        stream = Terminal()
+        with pytest.raises(NotFound) as caught:
+            Script(problem(404)).client().attach("job_1", progress=TerminalBar(stream))
+        assert not hasattr(caught.value, "__notes__")
+        assert stream.getvalue() == ""
+
+    def test_an_upload_that_is_refused_leaves_the_bars_line_behind(self):
+        stream = Terminal()
+        with pytest.raises(InvalidRequest):
+            Script(problem(422)).client().distill(["a"], ["x"], progress=TerminalBar(stream))
+        assert stream.getvalue().endswith("\n")
 
     def test_a_file_is_uploaded_with_its_columns(self, tmp_path: Path):
         file = tmp_path / "tickets.csv"

@@ -49,7 +49,7 @@ def add(
         "teacher_votes_column": teacher_votes_column,
         "on_bad_row": "skip" if skip_bad_rows else None,
     }
-    with connected(context) as client:
+    with connected(context) as client, output.ended(progress):
         made = client.datasets.add(
             file,
             name=name,
@@ -58,7 +58,6 @@ def add(
             on_bytes=progress.uploading,
             **{field: value for field, value in options.items() if value is not None},
         )
-    progress.end()
     if output.wants_json(as_json):
         output.print_json(made)
     else:

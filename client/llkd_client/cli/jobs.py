@@ -241,8 +241,8 @@ def _dataset(client: "Client", source: str, columns: dict[str, str]) -> str:
     if not file.is_file():
         raise typer.BadParameter(f"There is no file {source}.", param_hint="FILE")
     progress = output.find_progress()
-    made = client.datasets.add(file, on_bytes=progress.uploading, **columns)
-    progress.end()
+    with output.ended(progress):
+        made = client.datasets.add(file, on_bytes=progress.uploading, **columns)
     output.say(f"{made.id}: {made.statistics.unique:,} different texts")
     return made.id
 

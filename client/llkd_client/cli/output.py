@@ -2,7 +2,8 @@
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -84,6 +85,15 @@ def find_progress(title: str = "") -> "Progress":
     from llkd_client.progress import Lines, TerminalBar
 
     return (TerminalBar if sys.stderr.isatty() else Lines)(sys.stderr, title=title)
+
+
+@contextmanager
+def ended(progress: "Progress") -> Iterator[None]:
+    """Leave the bar's line behind, whatever happens: an error gets a line of its own."""
+    try:
+        yield
+    finally:
+        progress.end()
 
 
 def _console() -> Any:

@@ -6,6 +6,7 @@ import typer
 
 from llkd_client.cli import output
 from llkd_client.cli.exit_codes import FAILED, INTERRUPTED
+from llkd_client.errors import ConnectionFailed, Overloaded
 
 if TYPE_CHECKING:
     from llkd_client import Client, Job, Report
@@ -21,12 +22,16 @@ def see_through(client: "Client", job_id: str, *, as_json: bool) -> None:
         Exit: it did not succeed, or we were interrupted.
     """
     progress = output.find_progress()
+    how = f"{job_id} goes on. Come back with: llkd watch {job_id}"
     try:
-        job = client.jobs.wait(job_id, poll_seconds=POLL_SECONDS, on_progress=progress.at)
+        with output.ended(progress):
+            job = client.jobs.wait(job_id, poll_seconds=POLL_SECONDS, on_progress=progress.at)
     except KeyboardInterrupt:
-        progress.say(f"{job_id} goes on. Come back with: llkd watch {job_id}")
+        output.say(how)
         raise typer.Exit(INTERRUPTED) from None
-    progress.end()
+    except (ConnectionFailed, Overloaded):
+        output.say(how)
+        raise
     _tell(client, job, as_json=as_json)
     if not job.succeeded:
         output.say(_why(job))

@@ -175,6 +175,12 @@ class TestDistill:
         assert "the disk is full" in result.stderr
         assert json.loads(result.stdout)["job"]["state"] == "failed"
 
+    def test_a_service_that_goes_away_says_how_to_come_back(self, run: Run, tmp_path: Path):
+        script = Script(HEALTH, httpx.Response(202, json=job("queued")), *[problem(503)] * 8)
+        result = run(script, "distill", "ds_1", "--labels", labels_file(tmp_path))
+        assert result.exit_code == 1
+        assert "llkd watch job_1" in result.stderr
+
 
 class TestEstimate:
     def test_counts_stay_whole_numbers(self, run: Run, tmp_path: Path):
