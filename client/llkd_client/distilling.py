@@ -22,6 +22,7 @@ DATASET_ID = "ds_"
 # Somebody is watching.
 POLL_SECONDS = 1.0
 DEFAULT_NAME = "texts"
+OF_TEACHER = tuple(f"{role}_column" for role in datasets.ROLES if role != "label")
 
 
 def distill(
@@ -44,7 +45,9 @@ def distill(
     pool = yield from _dataset(core, texts, name=name, columns=columns, progress=progress)
     evaluation = None
     if gold is not None:
-        gold_columns = {"label_column": "label", **(columns or {})}
+        # What a teacher answered belongs to the texts to learn from.
+        told = {name: column for name, column in (columns or {}).items() if name not in OF_TEACHER}
+        gold_columns = {"label_column": "label", **told}
         measuring = yield from _dataset(
             core, gold, name=f"{name or DEFAULT_NAME}-gold", columns=gold_columns, progress=progress
         )

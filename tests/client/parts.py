@@ -112,6 +112,18 @@ class Script:
         return httpx.Response(answer.status_code, headers=answer.headers, stream=answer.stream)
 
 
+DATASET = httpx.Response(
+    201,
+    json={
+        "id": "ds_1",
+        "name": "texts",
+        "created_at": "2026-01-01T00:00:00Z",
+        "size_bytes": 1,
+        "statistics": {"rows": 1, "unique": 1, "duplicates": 0, "set_aside": 0},
+    },
+)
+
+
 def problem(status: int, code: str = "", *, headers: Json | None = None, **told: Any) -> Any:
     body = {"title": "No", "status": status, "detail": "", "code": code, "errors": [], **told}
     return httpx.Response(status, json=body, headers=headers)

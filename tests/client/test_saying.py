@@ -20,7 +20,7 @@ from llkd_client import (
 )
 from llkd_client.progress import NotebookBar, Silence, describe, find_progress
 from llkd_client.specs import as_kind, as_labels, as_teacher
-from tests.client.parts import Script, job, problem
+from tests.client.parts import DATASET, Script, job, problem
 
 KEY = "a-key-that-nobody-may-see"
 
@@ -171,18 +171,6 @@ class TestProgress:
         assert "does not answer" in describe(told("queued", stage=None, waiting=waiting))
 
 
-DATASET = httpx.Response(
-    201,
-    json={
-        "id": "ds_1",
-        "name": "texts",
-        "created_at": "2026-01-01T00:00:00Z",
-        "size_bytes": 1,
-        "statistics": {"rows": 1, "unique": 1, "duplicates": 0, "set_aside": 0},
-    },
-)
-
-
 class TestDistill:
     def test_a_job_that_fails_is_raised_with_its_problem(self):
         error = {"code": "too-few-labels", "title": "Too few labels", "detail": "3 of 40"}
@@ -227,6 +215,21 @@ class TestDistill:
         with pytest.raises(InvalidRequest):
             Script(problem(422)).client().distill(["a"], ["x"], progress=TerminalBar(stream))
         assert stream.getvalue().endswith("\n")
+
+    def test_gold_is_not_read_for_a_teachers_answers(self, tmp_path: Path):
+        file = tmp_path / "tickets.csv"
+        file.write_text("body,label,said\nhello,x,y\n")
+        script = Script(DATASET, DATASET, problem(422))
+        columns = {"text_column": "body", "teacher_label_column": "said"}
+        with pytest.raises(InvalidRequest):
+            script.client().distill(
+                file, ["x", "y"], teacher="provided", gold=file, columns=columns
+            )
+        texts, gold, _ = (request.content for request in script.asked)
+        assert b"teacher_label_column" in texts
+        assert b"teacher_label_column" not in gold
+        assert b'name="text_column"\r\n\r\nbody' in gold
+        assert b'name="label_column"\r\n\r\nlabel' in gold
 
     def test_a_file_is_uploaded_with_its_columns(self, tmp_path: Path):
         file = tmp_path / "tickets.csv"

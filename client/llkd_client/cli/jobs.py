@@ -69,13 +69,10 @@ def distill(
         budget_usd=budget_usd,
         more=more,
     )
-    columns = _given(
-        text_column=text_column,
-        label_column=label_column,
-        teacher_label_column=teacher_label_column,
-    )
+    columns = _given(text_column=text_column, label_column=label_column)
+    of_teacher = _given(teacher_label_column=teacher_label_column)
     with patiently_connected(context) as client:
-        request["dataset_id"] = _dataset(client, source, columns)
+        request["dataset_id"] = _dataset(client, source, {**columns, **of_teacher})
         if gold is not None:
             of_gold = {**columns, "label_column": label_column or "label"}
             request["evaluation"] = {"dataset_id": _dataset(client, gold, of_gold)}

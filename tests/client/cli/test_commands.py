@@ -16,7 +16,7 @@ from llkd_client.cli.asking import read_labels
 from llkd_client.cli.lines import Line
 from llkd_client.cli.main import app
 from llkd_client.cli.predict import _asked, _batches, _parts
-from tests.client.parts import QUICK, URL, Script, job, problem
+from tests.client.parts import DATASET, QUICK, URL, Script, job, problem
 
 Run = Callable[..., Result]
 
@@ -174,6 +174,19 @@ class TestDistill:
         assert result.exit_code == 1
         assert "the disk is full" in result.stderr
         assert json.loads(result.stdout)["job"]["state"] == "failed"
+
+    def test_gold_is_not_read_for_a_teachers_answers(self, run: Run, tmp_path: Path):
+        file = tmp_path / "texts.csv"
+        file.write_text("text,label,said\nhello,billing,tech\n")
+        script = Script(HEALTH, DATASET, DATASET, problem(422))
+        run(
+            script,
+            *("distill", str(file), "--gold", str(file), "--labels", labels_file(tmp_path)),
+            *("--teacher", "provided", "--teacher-label-column", "said"),
+        )
+        _, texts, gold, _ = (request.content for request in script.asked)
+        assert b"teacher_label_column" in texts
+        assert b"teacher_label_column" not in gold
 
     def test_a_service_that_goes_away_says_how_to_come_back(self, run: Run, tmp_path: Path):
         script = Script(HEALTH, httpx.Response(202, json=job("queued")), *[problem(503)] * 8)
