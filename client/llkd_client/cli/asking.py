@@ -1,6 +1,7 @@
 """How a job is asked for on a command line: files of labels, short names, JSON."""
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,6 +9,8 @@ from typing import Annotated, Any
 import typer
 
 Json = dict[str, Any]
+NULL = re.compile(r"(?:null|Null|NULL|~)$")
+NULL_TAG = "tag:yaml.org,2002:null"
 
 LabelsFile = Annotated[
     Path,
@@ -70,9 +73,13 @@ def read_labels(file: Path) -> list[Json]:
 
     from llkd_client.specs import as_labels
 
+    class Texts(yaml.BaseLoader):
+        """Every scalar is text, as a label may be called `no` or `1`; but null is nothing."""
+
+    Texts.add_implicit_resolver(NULL_TAG, NULL, ["n", "N", "~"])
+    Texts.add_constructor(NULL_TAG, lambda *_: None)
     try:
-        # Every scalar is text: a label may be called `no` or `1`.
-        told = yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)  # noqa: S506
+        told = yaml.load(file.read_text(encoding="utf-8"), Loader=Texts)  # noqa: S506
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise typer.BadParameter(f"{file} is neither YAML nor JSON: {error}") from None
     if isinstance(told, Mapping):
@@ -150,4 +157,4 @@ def _assign(request: Json, assignment: str) -> None:
 
 def _without_blanks(label: Json) -> Json:
     """`billing:` with nothing behind it is a name alone."""
-    return {field: value for field, value in label.items() if value != ""}
+    return {field: value for field, value in label.items() if value not in ("", None)}

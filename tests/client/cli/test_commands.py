@@ -125,6 +125,11 @@ class TestLabelsFile:
                 [{"name": "a"}, {"name": "b", "examples": ["x"]}],
             ),
             (
+                '[{"name": "null", "description": null, "examples": ["~"]}]',
+                [{"name": "null", "examples": ["~"]}],
+            ),
+            ("a: null\nnullable: ~\n", [{"name": "a"}, {"name": "nullable"}]),
+            (
                 "- name: a\n  description: A\n- b\n",
                 [{"name": "a", "description": "A"}, {"name": "b"}],
             ),
