@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from llkd_client.distilled import AsyncDistilledModel, DistilledModel
     from llkd_client.errors import (
         BadAddress,
+        BadName,
         Conflict,
         ConnectionFailed,
         Fault,
@@ -38,6 +39,7 @@ _HOMES = {
     "distilled": ["AsyncDistilledModel", "DistilledModel"],
     "errors": [
         "BadAddress",
+        "BadName",
         "Conflict",
         "ConnectionFailed",
         "Fault",
@@ -66,6 +68,7 @@ __all__ = [
     "AsyncClient",
     "AsyncDistilledModel",
     "BadAddress",
+    "BadName",
     "Client",
     "Conflict",
     "ConnectionFailed",

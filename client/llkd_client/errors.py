@@ -13,6 +13,10 @@ class BadAddress(LlkdError):
     """The URL or the key cannot be used; the message never shows either's secret part."""
 
 
+class BadName(LlkdError, ValueError):
+    """Nothing can have this name or id: it is empty, or one that an address would swallow."""
+
+
 class ConnectionFailed(LlkdError):
     """No answer came: wrong address, nobody listens, or the connection broke.
 

@@ -10,6 +10,8 @@ from typing import Any, BinaryIO
 from urllib.parse import quote
 from uuid import uuid4
 
+from llkd_client.errors import BadName
+
 Json = dict[str, Any]
 # Bytes sent so far, and bytes there are.
 OnBytes = Callable[[int, int], None]
@@ -75,11 +77,11 @@ def path_of(*parts: str) -> str:
     """A path of these parts, each escaped: a name with a slash stays one part.
 
     Raises:
-        ValueError: a part is empty, or one that an address would swallow.
+        BadName: a part is empty, or one that an address would swallow.
     """
     for part in parts:
         if part in ("", ".", ".."):
-            raise ValueError(f"{part!r} names nothing.")
+            raise BadName(f"{part!r} names nothing.")
     return "".join(f"/{quote(part, safe='@')}" for part in parts)
 
 

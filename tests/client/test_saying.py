@@ -10,6 +10,7 @@ import pytest
 
 from llkd_client import (
     BadAddress,
+    BadName,
     Client,
     InvalidRequest,
     Job,
@@ -99,7 +100,7 @@ class TestPaths:
 
     def test_a_name_that_a_path_would_swallow_is_refused(self):
         for name in ("", ".", ".."):
-            with pytest.raises(ValueError, match="names nothing"):
+            with pytest.raises(BadName, match="names nothing"):
                 Script().client().models.get(name)
 
 

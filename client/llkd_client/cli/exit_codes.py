@@ -1,6 +1,6 @@
 """What the command line's exit codes mean; README.md has the same table."""
 
-from llkd_client.errors import BadAddress, ConnectionFailed, LlkdError
+from llkd_client.errors import BadAddress, BadName, ConnectionFailed, LlkdError
 
 # The service refused, a job failed, or something that was asked for could not be done.
 FAILED = 1
@@ -16,7 +16,7 @@ def exit_code(error: LlkdError) -> int:
     match error:
         case ConnectionFailed():
             return UNREACHABLE
-        case BadAddress():
+        case BadAddress() | BadName():
             return USAGE
         case _:
             return FAILED

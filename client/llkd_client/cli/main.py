@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from llkd_client.cli import datasets, doctor, jobs, models, predict, up
-from llkd_client.cli.exit_codes import BROKEN_PIPE, FAILED, INTERRUPTED, exit_code
+from llkd_client.cli.exit_codes import BROKEN_PIPE, FAILED, INTERRUPTED, USAGE, exit_code
 from llkd_client.cli.output import say
 from llkd_client.errors import LlkdError
 
@@ -30,6 +30,10 @@ class Commands(TyperGroup):
         except LlkdError as error:
             say(f"llkd: {error}")
             raise typer.Exit(exit_code(error)) from None
+        except UnicodeEncodeError:
+            # A shell may pass any bytes.
+            say("llkd: an argument is no UTF-8 text")
+            raise typer.Exit(USAGE) from None
         except OSError as error:
             say(f"llkd: {error.filename or 'a file'}: {error.strerror or error}")
             raise typer.Exit(FAILED) from None

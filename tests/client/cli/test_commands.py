@@ -98,10 +98,13 @@ class TestFailures:
             ["distill", "no-such-file.csv", "--labels", "no-such-file.yaml"],
             ["--url", "ftp://host", "jobs"],
             ["predict"],
+            ["watch", ""],
+            ["cancel", ".."],
+            ["predict", "m", "\udcff"],
         ],
     )
-    def test_wrong_usage_is_two(self, arguments: list[str]):
-        assert CliRunner().invoke(app, arguments).exit_code == 2
+    def test_wrong_usage_is_two(self, run: Run, arguments: list[str]):
+        assert run(Script(HEALTH), *arguments).exit_code == 2
 
     def test_an_interrupt_is_130(self, run: Run):
         class Interrupted(Script):
