@@ -1,6 +1,7 @@
 """`llkd`: the service from a terminal."""
 
 import sys
+from io import TextIOWrapper
 
 from llkd_client.cli.exit_codes import USAGE
 
@@ -16,4 +17,7 @@ def main() -> None:
             f"llkd: the command line needs {error.name}: pip install 'llkd-client[cli]'\n"
         )
         sys.exit(USAGE)
+    if isinstance(sys.stdout, TextIOWrapper):
+        # A table is better with a question mark in it than broken off.
+        sys.stdout.reconfigure(errors="replace")
     app()

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 NOTHING = "-"
+# C0 but for line ends and tabs, DEL, and C1.
+CONTROLS = dict.fromkeys((*range(9), *range(11, 32), *range(127, 160)), "�")
 
 AsJson = Annotated[
     bool | None,
@@ -39,7 +41,9 @@ def say(line: object) -> None:
 def print_json(told: "BaseModel | Mapping[str, Any]") -> None:
     """One document on one line, with the fields that came and no others."""
     document = told if isinstance(told, Mapping) else as_document(told)
-    sys.stdout.write(f"{json.dumps(document, ensure_ascii=False)}\n")
+    # JSON can say everything in ASCII, where the output can hold no more.
+    is_unicode = "utf" in (sys.stdout.encoding or "").lower()
+    sys.stdout.write(f"{json.dumps(document, ensure_ascii=not is_unicode)}\n")
     sys.stdout.flush()
 
 
@@ -60,7 +64,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, emp
 
     table = Table(*columns, box=SIMPLE_HEAD, pad_edge=False)
     for row in rows:
-        table.add_row(*(NOTHING if cell is None else _escaped(cell) for cell in row))
+        table.add_row(*(NOTHING if cell is None else _shown(cell) for cell in row))
     if table.row_count:
         _console().print(table)
     else:
@@ -76,7 +80,7 @@ def print_facts(facts: Iterable[tuple[str, object]]) -> None:
     table.add_column(overflow="fold")
     for name, fact in facts:
         if fact is not None:
-            table.add_row(name, _escaped(fact))
+            table.add_row(name, _shown(fact))
     _console().print(table)
 
 
@@ -100,10 +104,11 @@ def _console() -> Any:
     from rich.console import Console
 
     # Into a file there is no width that a table should keep to.
-    return Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+    width = None if sys.stdout.isatty() else 160
+    # What is shown is somebody's text: neither markup nor the name of an emoji.
+    return Console(highlight=False, markup=False, emoji=False, width=width)
 
 
-def _escaped(cell: object) -> str:
-    from rich.markup import escape
-
-    return escape(str(cell))
+def _shown(cell: object) -> str:
+    """Without the control characters by which a text could take over the terminal."""
+    return str(cell).translate(CONTROLS)

@@ -1,5 +1,6 @@
 """Each command says what it did in the way that was asked for, and fails in one line."""
 
+import io
 import json
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import llkd_client
 from llkd_client.cli.asking import read_labels
 from llkd_client.cli.lines import Line
 from llkd_client.cli.main import app
+from llkd_client.cli.output import print_json
 from llkd_client.cli.predict import _asked, _batches, _parts
 from tests.client.parts import DATASET, QUICK, URL, Script, job, problem
 
@@ -64,6 +66,20 @@ class TestOutput:
         result = run(Script(listed(job(name="[tickets]"))), "jobs", "--table")
         assert "62 %" in result.stdout
         assert "[tickets]" in result.stdout
+
+    def test_a_text_cannot_take_over_the_terminal(self, run: Run):
+        named = job(name="\x1b[2Jtickets :bug: [bold]", id="job_1")
+        result = run(Script(listed(named)), "jobs", "--table")
+        assert "\x1b" not in result.stdout
+        assert "tickets :bug: [bold]" in result.stdout
+
+    def test_json_is_told_in_ascii_where_the_output_holds_no_more(
+        self, monkeypatch: pytest.MonkeyPatch
+    ):
+        written = io.BytesIO()
+        monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="cp1252"))
+        print_json({"text": "→ ä 🐛"})
+        assert json.loads(written.getvalue().decode("ascii")) == {"text": "→ ä 🐛"}
 
     def test_an_empty_list_says_how_to_go_on_and_prints_nothing(self, run: Run):
         result = run(Script(listed()), "jobs", "--table")
