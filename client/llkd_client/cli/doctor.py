@@ -40,8 +40,9 @@ def doctor(context: typer.Context, as_json: AsJson = None) -> None:
     """Look at the address, the service, this machine; exits 69 or 1 if something is missing."""
     from llkd_client import Client, RetryPolicy
 
-    with Client(context.find_root().obj, retry=RetryPolicy(attempts=1)) as client:
-        reached = list(_service(client))
+    url = context.find_root().obj
+    with Client(url, retry=RetryPolicy(attempts=1)) as client:
+        reached = list(_service(client, source=_source(url)))
     findings = [*reached, *_machine()]
     if output.wants_json(as_json):
         output.print_json({"findings": [asdict(each) for each in findings]})
@@ -53,8 +54,13 @@ def doctor(context: typer.Context, as_json: AsJson = None) -> None:
         raise typer.Exit(FAILED)
 
 
-def _service(client: "Client") -> Iterator[Finding]:
-    source = "from LLKD_URL" if os.environ.get("LLKD_URL") else "the default"
+def _source(url: str | None) -> str:
+    if not url:
+        return "the default"
+    return "from LLKD_URL" if url == os.environ.get("LLKD_URL") else "from --url"
+
+
+def _service(client: "Client", *, source: str) -> Iterator[Finding]:
     key = "with a key" if os.environ.get("LLKD_API_KEY") else "without a key"
     yield Finding("URL", OK, f"{client.url} ({source}), {key}")
     alive = _asked("service", lambda: f"answers, version {_greeted(client)}")

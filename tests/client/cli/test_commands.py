@@ -304,6 +304,16 @@ class TestDoctor:
         assert "database does not answer" in found["ready"]["detail"]
         assert result.exit_code == 1
 
+    @pytest.mark.parametrize(
+        ("options", "source"),
+        [([], "the default"), (["--url", "http://elsewhere"], "http://elsewhere (from --url)")],
+    )
+    def test_it_says_where_the_address_is_from(self, run: Run, options: list[str], source: str):
+        result = run(Script(*[httpx.ConnectError("refused")] * 8), *options, "doctor", "--json")
+        told = json.loads(result.stdout)["findings"][0]
+        assert told["name"] == "URL"
+        assert source in told["detail"]
+
     def test_no_value_of_a_setting_is_shown(self, run: Run, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setenv("LLKD_DATABASE_URL", "postgresql://me:hunter2@host/db")
         monkeypatch.setenv("LLKD_API_KEY", "a-key-that-nobody-may-see")
