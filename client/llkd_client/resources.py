@@ -16,6 +16,7 @@ class Datasets(Resource):
 
     add = blocking(datasets.add)
     add_texts = blocking(datasets.add_texts)
+    add_kept_texts = blocking(datasets.add_kept_texts)
     list = iterated(datasets.list_datasets)
     get = blocking(datasets.get)
     rows = iterated(datasets.rows)
@@ -28,6 +29,7 @@ class AsyncDatasets(AsyncResource):
 
     add = awaited(datasets.add)
     add_texts = awaited(datasets.add_texts)
+    add_kept_texts = awaited(datasets.add_kept_texts)
     list = iterated_async(datasets.list_datasets)
     get = awaited(datasets.get)
     rows = iterated_async(datasets.rows)
@@ -76,6 +78,7 @@ class Jobs(Resource):
     export_labels = blocking(jobs.export_labels)
     report = blocking(jobs.report)
     audit = blocking(jobs.audit)
+    disagreements = iterated(jobs.disagreements)
     compare = blocking(jobs.compare)
     training = blocking(jobs.training)
     selection = blocking(jobs.selection)
@@ -96,6 +99,7 @@ class AsyncJobs(AsyncResource):
     export_labels = awaited(jobs.export_labels)
     report = awaited(jobs.report)
     audit = awaited(jobs.audit)
+    disagreements = iterated_async(jobs.disagreements)
     compare = awaited(jobs.compare)
     training = awaited(jobs.training)
     selection = awaited(jobs.selection)

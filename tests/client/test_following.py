@@ -145,6 +145,20 @@ class TestPages:
         assert [request.url.params["limit"] for request in script.asked] == ["3", "1"]
 
 
+class TestDisagreements:
+    def test_they_are_read_page_by_page(self, kind):
+        row = {"index": 17, "text": "a", "teacher_label": "x", "student_label": "y"}
+        pages = [
+            {"data": [{"id": each, **row, "student_score": 0.9}], "has_more": more, "last_id": each}
+            for each, more in (("0", True), ("1", False))
+        ]
+        script = Script(*[httpx.Response(200, json=page) for page in pages])
+        told = list(script.client(kind).jobs.disagreements("job_1"))
+        assert [each.id for each in told] == ["0", "1"]
+        assert script.asked[1].url.path == "/jobs/job_1/disagreements"
+        assert script.asked[1].url.params["after"] == "0"
+
+
 class TestDownload:
     def file(self, *pieces: str, broken: bool = False) -> httpx.Response:
         headers = {"Content-Disposition": 'attachment; filename="../tickets.tar"'}

@@ -1,6 +1,7 @@
 """Short ways to ask, where the service is, and what is never shown."""
 
 import io
+import json
 import logging
 from pathlib import Path
 from types import ModuleType
@@ -170,6 +171,16 @@ class TestProgress:
             "until": "2026-01-01T00:01:00Z",
         }
         assert "does not answer" in describe(told("queued", stage=None, waiting=waiting))
+
+
+class TestKeptTexts:
+    def test_they_become_a_dataset(self):
+        script = Script(DATASET)
+        made = script.client().datasets.add_kept_texts("tickets@latest", name="hard ones")
+        assert made.id == "ds_1"
+        body = {"name": "hard ones", "kept_texts_of": "tickets@latest"}
+        assert json.loads(script.asked[0].content) == body
+        assert script.asked[0].headers["Idempotency-Key"]
 
 
 class TestDistill:

@@ -1,1 +1,1 @@
-"""Every call of the contract, once: both clients are made of these."""
+"""The calls of the contract, each once: both clients are made of these."""

@@ -84,6 +84,14 @@ def add_texts(
     return _upload(core, files, {"name": name, **columns}, on_bytes, idempotency_key)
 
 
+def add_kept_texts(
+    core: Core, /, model: str, *, name: str, idempotency_key: str | None = None
+) -> Operation[Dataset]:
+    """A dataset of the texts that `client.models.keep_texts` kept, without the model's answers."""
+    body = {"name": name, "kept_texts_of": model}
+    return core.fetch(Dataset, creating("/datasets", body, key=idempotency_key))
+
+
 def list_datasets(core: Core, /, *, limit: int | None = None) -> Items[Dataset]:
     """All datasets, newest first."""
     return pages(core, Dataset, "/datasets", limit=limit)

@@ -9,7 +9,7 @@ from llkd_client import following
 from llkd_client.following import pages
 from llkd_client.operations import Core, Items, Operation
 from llkd_client.requests import Request, creating, path_of
-from llkd_client.shapes.jobs import Audit, Comparison, Estimate, Event, Job, Label
+from llkd_client.shapes.jobs import Audit, Comparison, Disagreement, Estimate, Event, Job, Label
 from llkd_client.shapes.reports import Report, SelectionMap, TrainingHistory
 
 
@@ -32,11 +32,12 @@ def list_jobs(
     *,
     state: str | None = None,
     dataset_id: str | None = None,
+    from_job: str | None = None,
     metadata: Mapping[str, str] | None = None,
     limit: int | None = None,
 ) -> Items[Job]:
-    """Jobs, newest first; only those in this state, of this dataset, with this metadata."""
-    wanted = {"state": state, "dataset_id": dataset_id}
+    """Jobs, newest first; only those in this state, of this dataset, from this job's answers."""
+    wanted = {"state": state, "dataset_id": dataset_id, "from_job": from_job}
     query = {name: value for name, value in wanted.items() if value is not None}
     query |= {f"metadata[{name}]": value for name, value in (metadata or {}).items()}
     return pages(core, Job, "/jobs", query=query, limit=limit)
@@ -122,6 +123,11 @@ def audit(core: Core, /, job_id: str, *, limit: int | None = None) -> Operation[
     """The pseudo-labels that are likely wrong, `limit` of each kind."""
     query = {} if limit is None else {"limit": limit}
     return core.fetch(Audit, Request("GET", path_of("jobs", job_id, "audit"), query=query))
+
+
+def disagreements(core: Core, /, job_id: str, *, limit: int | None = None) -> Items[Disagreement]:
+    """Texts that teacher and student label differently, the surest first."""
+    return pages(core, Disagreement, path_of("jobs", job_id, "disagreements"), limit=limit)
 
 
 def compare(core: Core, /, job_ids: Sequence[str]) -> Operation[Comparison]:

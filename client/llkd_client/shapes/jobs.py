@@ -160,6 +160,19 @@ class Audit(Shape):
     unfitting: list[Json] = []
 
 
+class Disagreement(Shape):
+    """A text that teacher and student label differently."""
+
+    id: str
+    index: int
+    text: str
+    teacher_label: str
+    teacher_confidence: float | None = None
+    student_label: str
+    student_score: float
+    gold: str | None = None
+
+
 class Comparison(Shape):
     """Jobs side by side, and whether they learned from the same answers."""
 
