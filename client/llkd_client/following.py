@@ -188,21 +188,22 @@ def download(core: Core, request: Request, target: Path) -> Operation[Path]:
 
 
 def _write(path: Path) -> Operation[Path]:
-    with tempfile.NamedTemporaryFile(
+    part = tempfile.NamedTemporaryFile(  # noqa: SIM115 - closed below, before it is moved
         dir=path.parent, prefix=f".{path.name}.", suffix=".part", delete=False
-    ) as part:
-        unfinished = Path(part.name)
-        try:
+    )
+    unfinished = Path(part.name)
+    try:
+        with part:
             while piece := (yield Read()):
                 part.write(piece)
-            part.close()
-            # A temporary file is its owner's alone; what is downloaded is as any other file.
-            unfinished.chmod(0o666 & ~_umask())
-            unfinished.replace(path)
-        except BaseException:
-            with suppress(OSError):
-                unfinished.unlink()
-            raise
+        # A temporary file is its owner's alone; what is downloaded is as any other file.
+        unfinished.chmod(0o666 & ~_umask())
+        unfinished.replace(path)
+    except BaseException:
+        # Behind the block: Windows deletes no file that is open.
+        with suppress(OSError):
+            unfinished.unlink()
+        raise
     return path
 
 
