@@ -73,7 +73,7 @@ def read_labels(file: Path) -> list[Json]:
 
     from llkd_client.specs import as_labels
 
-    class Texts(yaml.BaseLoader):
+    class Texts(yaml.BaseLoader):  # type: ignore[misc]
         """Every scalar is text, as a label may be called `no` or `1`; but null is nothing."""
 
     Texts.add_implicit_resolver(NULL_TAG, NULL, ["n", "N", "~"])

@@ -9,9 +9,10 @@ import typer
 if TYPE_CHECKING:
     from llkd_client import Client
 
-# Someone waits at a terminal: about two seconds of trying, or a few more if the service says so.
+# Someone waits at a terminal: about two seconds of trying, or as long as the service says, within
+# half a minute.
 FEW_ATTEMPTS = 3
-FEW_SECONDS = 5.0
+FEW_SECONDS = 30.0
 
 
 @contextmanager

@@ -250,7 +250,8 @@ class TestPredict:
                 self.asked.append(request)
                 texts = json.loads(request.content)["input"]
                 if any(len(text) > 2_000_000 for text in texts):
-                    return problem(413, "body-too-large")
+                    refusal: httpx.Response = problem(413, "body-too-large")
+                    return refusal
                 data = [{"index": at, "label": "a", "score": 0.9} for at in range(len(texts))]
                 return httpx.Response(200, json={"model": "model_1", "data": data})
 
