@@ -108,3 +108,23 @@ class TestFile:
             expect(page.get_by_text(HARM[:20]).first).to_be_attached()
             save_screenshot(page, "report-file-dark")
         complaints.check()
+
+
+class TestLabels:
+    def test_a_label_with_tags_in_its_name_is_seen_as_it_is(self, page: Page) -> None:
+        name = "<b style='color: red'>R&D</b>"
+        page.goto("/")
+        expect(page.locator("h1")).to_be_visible()
+        page.evaluate(
+            """async (label) => {
+                const { labelSection } = await import("/static/report/labels.js");
+                const { drawFigures } = await import("/static/report/figure.js");
+                const scores = { label, support: 9, precision: 0.5, recall: 0.5, f1: 0.5 };
+                const student = { evaluation: { per_class: [scores] } };
+                const report = { student, teacher: { evaluation: null } };
+                document.getElementById("main").append(labelSection({ report }));
+                await drawFigures(document.getElementById("main"));
+            }""",
+            name,
+        )
+        expect(page.locator(".ytick text")).to_have_text(name)

@@ -1,6 +1,6 @@
 // The curves of a training: loss, what is kept, thresholds, score, and the answers bought.
 
-import { draw } from "../charts.js";
+import { draw, escaped } from "../charts.js";
 import { h } from "../dom.js";
 import { count, percent } from "../format.js";
 import { lazily } from "./lazy.js";
@@ -124,7 +124,7 @@ function levels(training, gate, { chosen, colors }) {
   return shown.map((at) => ({
     type: "scatter",
     mode: "lines",
-    name: labels[at],
+    name: escaped(labels[at]),
     x: points.map((point) => point.seconds),
     y: points.map((point) => point.thresholds[gate][at]),
     customdata: points.map((point) => point.step),
