@@ -18,7 +18,7 @@ export async function render(main, { id }, { signal }) {
   if (signal.aborted) return;
   let row = null;
   const connection = h("div");
-  const head = heading({ onChange: () => row?.poke() });
+  const head = heading({ onChange: () => row?.poke(), signal });
   const parts = [head, trouble(), timeline({ signal })];
   const isTraining = job.purpose === "distill";
   const curve = curves({ signal });
