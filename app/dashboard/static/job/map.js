@@ -107,7 +107,9 @@ function quadrantTable() {
       );
     }),
   );
-  const update = ({ quadrants, seen }) => {
+  const update = ({ quadrants, seen, thresholds }) => {
+    // With one gate or none there are no four: all texts would count as beyond what is not asked.
+    element.hidden = thresholds.confidence === null || thresholds.uncertainty === null;
     for (const [name, { figure, bar }] of figures) {
       const share = seen ? quadrants[name] / seen : 0;
       say(figure, `${count(quadrants[name])} · ${percent(share, 0)}`);
