@@ -1,6 +1,6 @@
 // The label audit: what is odd among the pseudo-labels, mended by hand, and the next job from it.
 
-import { get, post } from "../api.js";
+import { get, part, post } from "../api.js";
 import { append, fill, h } from "../dom.js";
 import { count, plural } from "../format.js";
 import { confirmDialog, during, empty, load } from "../parts.js";
@@ -33,7 +33,7 @@ function head(id) {
 async function body(id, { signal }) {
   let audit;
   try {
-    audit = await get(`/jobs/${id}/audit`, { query: { limit: LISTED }, signal });
+    audit = await get(`/jobs/${part(id)}/audit`, { query: { limit: LISTED }, signal });
   } catch (error) {
     if (error.code !== "audit-not-ready" && error.code !== "no-result") throw error;
     return empty(
@@ -42,7 +42,7 @@ async function body(id, { signal }) {
       h("a.button", { href: link("jobs", id) }, "To the job"),
     );
   }
-  const job = await get(`/jobs/${id}`, { signal });
+  const job = await get(`/jobs/${part(id)}`, { signal });
   const labels = await labelNames(job, { signal });
   const held = corrections(id);
   const narrow = (pair) => {

@@ -1,6 +1,6 @@
 // A job's page: built once, then each part takes what is new. Nothing is built anew under the hand.
 
-import { get } from "../api.js";
+import { get, part } from "../api.js";
 import { fill, h } from "../dom.js";
 import { problem } from "../parts.js";
 import { curves } from "../job/curves.js";
@@ -14,7 +14,7 @@ import { trainingPanels } from "../job/training.js";
 import { trouble } from "../job/trouble.js";
 
 export async function render(main, { id }, { signal }) {
-  const job = await get(`/jobs/${id}`, { signal });
+  const job = await get(`/jobs/${part(id)}`, { signal });
   if (signal.aborted) return;
   let row = null;
   const connection = h("div");
@@ -49,10 +49,10 @@ export async function render(main, { id }, { signal }) {
     training?.onEvents(news);
     row?.poke();
   };
-  followEvents(id, { onEvents, signal });
+  followEvents(job.id, { onEvents, signal });
   if (hasEnded(job)) return;
   const onTrouble = (error) => fill(connection, error ? problem(error) : null);
-  row = followRow(id, { onJob: show, onTrouble, signal });
+  row = followRow(job.id, { onJob: show, onTrouble, signal });
 }
 
 /** The points of the answers' curve: counts start anew where another attempt does. */
