@@ -59,5 +59,10 @@ export async function render(main, { id }, { signal }) {
 function answersOf(news) {
   return news
     .filter((each) => each.type === "teacher.progress")
-    .map(({ at, data }) => ({ at, answered: data.answered, cached: data.cached }));
+    .map(({ at, data }) => ({
+      at,
+      answered: data.answered,
+      cached: data.cached,
+      usd: data.cost_usd ?? 0, // An earlier release told no money.
+    }));
 }
