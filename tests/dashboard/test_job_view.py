@@ -128,6 +128,7 @@ class TestFailedJob:
             "href", service.tell(job_id)["error"]["type"]
         )
         expect(page.get_by_role("button", name="Try again")).to_be_visible()
+        expect(page.get_by_text("ended before its training began")).to_be_visible()
         save_screenshot(page, "job-failed")
 
 

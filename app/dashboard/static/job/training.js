@@ -24,13 +24,10 @@ export function trainingPanels(job, { curve, signal }) {
   let isBusy = false;
   let isStale = true;
   let seen = "";
+  const words = h("p.muted", "The map begins with the training.");
   const place = h(
     "div.stack",
-    h(
-      "section.panel",
-      h("h2", "What is worth learning from"),
-      h("p.muted", "The map begins with the training."),
-    ),
+    h("section.panel", h("h2", "What is worth learning from"), words),
   );
   const chooser = h("div", { hidden: true });
 
@@ -94,7 +91,9 @@ export function trainingPanels(job, { curve, signal }) {
     while (isStale && !signal.aborted) {
       isStale = false;
       await load().catch((error) => {
-        if (!signal.aborted && !NOT_THERE.has(error.code)) console.warn(error.message);
+        if (signal.aborted) return;
+        if (error.code === "no-result") words.textContent = error.message;
+        if (!NOT_THERE.has(error.code)) console.warn(error.message);
       });
       await pause(BETWEEN_MS, signal);
     }
@@ -102,6 +101,9 @@ export function trainingPanels(job, { curve, signal }) {
   };
   const update = (now) => {
     const progress = `${now.state} ${now.stage} ${now.progress.step} ${hasEnded(now)}`;
+    if (now.progress.step === null && hasEnded(now)) {
+      words.textContent = "The job ended before its training began.";
+    }
     if (now.progress.step === null || progress === seen) return;
     seen = progress;
     refresh();
