@@ -67,6 +67,8 @@ class TestFinishedJob:
         page.get_by_label("Step of the run").press("Home")
         page.get_by_text("The texts that were kept").click()
         expect(page.locator(".map-texts li").first).to_contain_text("<script>alert(2)</script>")
+        page.get_by_text("The texts that were passed over").click()
+        expect(page.locator(".map-texts").nth(1).locator("li").first).to_be_visible()
         assert page.locator("main img, main script").count() == 0
 
 
