@@ -49,7 +49,15 @@ export function uploadPanel({ signal }) {
     zone.classList.remove("is-over");
     take(event.dataTransfer.files[0]);
   });
+  // A browser opens a file that is dropped elsewhere, in the place of this page.
+  for (const name of ["dragover", "drop"]) document.addEventListener(name, refuse, { signal });
   return h("section.panel", { "aria-label": "Add data" }, h("div.dropper", input, zone), rest);
+}
+
+function refuse(event) {
+  if (event.defaultPrevented || !event.dataTransfer?.types.includes("Files")) return;
+  event.preventDefault();
+  event.dataTransfer.dropEffect = "none";
 }
 
 function wrongKind(file) {
