@@ -13,6 +13,7 @@ from core.db.repositories.stages import StageRepository
 from core.db.session import Database
 from core.ids import JobId
 from core.lifecycle import EventType, Stage
+from worker.asking.caps import MICROS
 from worker.durability import durably
 from worker.protocol import Json
 
@@ -77,9 +78,24 @@ class JobBook:
         self.write(tell)
         self._told.add(event)
 
+    def tell_answers(self, counts: Mapping[str, int]) -> None:
+        """Write how many answers there are of each kind, and what the job has spent by now."""
+
+        def tell(session: Session, job_id: JobId) -> None:
+            spent = EngineRepository(session).spent_micros(self._claim)
+            about: dict[str, Any] = {**counts, "cost_usd": spent / MICROS}
+            EventRepository(session).append(job_id, EventType.TEACHER_PROGRESS, about)
+
+        self.write(tell)
+
+    def tell_answers_sometimes(self, counts: Mapping[str, int]) -> None:
+        """The same at the pace of `tell_sometimes`."""
+        if self._is_due(EventType.TEACHER_PROGRESS):
+            self.tell_answers(counts)
+
     def tell_sometimes(self, event: EventType, **about: Any) -> None:
         """Write an event that comes all the time: often at first, then ever more seldom."""
-        if self._paces.setdefault(event, _Pace()).is_due():
+        if self._is_due(event):
             self.tell(event, **about)
 
     def write(self, act: Callable[[Session, JobId], Answer]) -> Answer:
@@ -94,6 +110,9 @@ class JobBook:
             return act(session, self._claim.job_id)
 
         return durably(self._database, fenced)
+
+    def _is_due(self, event: EventType) -> bool:
+        return self._paces.setdefault(event, _Pace()).is_due()
 
 
 class _Pace:

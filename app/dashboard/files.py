@@ -28,11 +28,9 @@ class StaticFile:
     media_type: str
     plain: bytes
     compressed: bytes | None
+    # Made once: Plotly's alone is a hash over megabytes, and every visit asks for it.
+    tag: str
     stamp: tuple[int, int]
-
-    @property
-    def tag(self) -> str:
-        return tag_of(self.plain)
 
 
 class StaticFiles:
@@ -69,7 +67,9 @@ def _load(path: Path, stamp: tuple[int, int]) -> StaticFile:
     plain = path.read_bytes()
     compressed = gzip.compress(plain, 6, mtime=0) if len(plain) >= MIN_COMPRESSED_BYTES else None
     media_type = TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0]
-    return StaticFile(media_type or "application/octet-stream", plain, compressed, stamp)
+    return StaticFile(
+        media_type or "application/octet-stream", plain, compressed, tag_of(plain), stamp
+    )
 
 
 def _find_plotly() -> Path:

@@ -131,7 +131,7 @@ def find_evaluation_rows(session: Session, artifacts: ArtifactStore, job: JobRow
 def read_job(session: Session, row: JobRow) -> JobRead:
     """A job as it is told."""
     done = StageRepository(session).get(row.id)
-    return tell_job(row, done=done, begun=_begun(session, row, done))
+    return tell_job(row, done=done, begun=_begun(session, {row: done}).get(row.id))
 
 
 def list_jobs(
@@ -156,10 +156,8 @@ def list_jobs(
         metadata=metadata,
     )
     done = StageRepository(session).of_jobs([row.id for row in page.rows])
-    told = [
-        tell_job(row, done=done[row.id], begun=_begun(session, row, done[row.id]))
-        for row in page.rows
-    ]
+    begun = _begun(session, {row: done[row.id] for row in page.rows})
+    told = [tell_job(row, done=done[row.id], begun=begun.get(row.id)) for row in page.rows]
     return page_of(told, has_more=page.has_more)
 
 
@@ -235,8 +233,15 @@ def _rows_of(
     return artifacts.path(dataset.rows_artifact)
 
 
-def _begun(session: Session, row: JobRow, done: Mapping[Stage, JobStageRow]) -> JobEventRow | None:
-    """When the stage that the job is in began; None when it is in none that is unfinished."""
-    if row.stage is None or Stage(row.stage) in done:
-        return None
-    return EventRepository(session).latest(row.id, EventType.STAGE_STARTED)
+def _begun(
+    session: Session, done: Mapping[JobRow, Mapping[Stage, JobStageRow]]
+) -> Mapping[JobId, JobEventRow]:
+    """When the stage that a job is in began, of those that are in one that is unfinished."""
+    inside = [
+        row.id
+        for row, stages in done.items()
+        if row.stage is not None and Stage(row.stage) not in stages
+    ]
+    if not inside:
+        return {}
+    return EventRepository(session).latest_of_jobs(inside, EventType.STAGE_STARTED)

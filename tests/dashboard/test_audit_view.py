@@ -43,6 +43,23 @@ class TestAudit:
         assert told["from_job"] == finished_job
         service.wait_for_end(next_job)
 
+    def test_more_than_a_job_takes_are_refused_in_sight(
+        self, page: Page, finished_job: str
+    ) -> None:
+        page.goto(f"/#/jobs/{finished_job}/audit")
+        page.evaluate(
+            """(id) => {
+                const pairs = Array.from({ length: 1000 }, (_, at) => [1e6 + at, "billing"]);
+                localStorage.setItem(`llkd.corrections.${id}`, JSON.stringify(pairs));
+            }""",
+            finished_job,
+        )
+        page.reload()
+        first = page.locator(".judged").first
+        first.focus()
+        page.keyboard.press("1")
+        expect(first).to_contain_text("A job takes at most 1,000 corrections.")
+
     def test_texts_are_texts_on_a_narrow_screen_too(
         self, narrow_page: Page, finished_job: str
     ) -> None:

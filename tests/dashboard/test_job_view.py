@@ -1,9 +1,11 @@
 """A job's page: its stages, its map and curves, what happens to it, and what can be done."""
 
+import re
 from collections.abc import Iterator
+from urllib.parse import parse_qsl, urlencode
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.acceptance.deployment import Deployment
 from tests.dashboard.browser import Complaints, save_screenshot
@@ -65,6 +67,8 @@ class TestFinishedJob:
         page.get_by_label("Step of the run").press("Home")
         page.get_by_text("The texts that were kept").click()
         expect(page.locator(".map-texts li").first).to_contain_text("<script>alert(2)</script>")
+        page.get_by_text("The texts that were passed over").click()
+        expect(page.locator(".map-texts").nth(1).locator("li").first).to_be_visible()
         assert page.locator("main img, main script").count() == 0
 
 
@@ -126,4 +130,29 @@ class TestFailedJob:
             "href", service.tell(job_id)["error"]["type"]
         )
         expect(page.get_by_role("button", name="Try again")).to_be_visible()
+        expect(page.get_by_text("ended before its training began")).to_be_visible()
         save_screenshot(page, "job-failed")
+
+
+class TestSeveralStudents:
+    def test_each_has_a_map_of_its_own(self, page: Page, finished_job: str) -> None:
+        def as_of_two(route: Route) -> None:
+            address, _, query = route.request.url.partition("?")
+            asked = dict(parse_qsl(query))
+            candidate = int(asked.pop("candidate", "1"))
+            answer = route.fetch(url=f"{address}?{urlencode(asked)}")
+            told = answer.json() | {"candidate": candidate, "candidates": 2}
+            if told.get("frame"):
+                told["frame"]["seen"] = 1000 + candidate
+            route.fulfill(response=answer, json=told)
+
+        page.route(re.compile(r"/(selection|training)\?"), as_of_two)
+        page.goto(f"/#/jobs/{finished_job}")
+        for student, seen in ((None, "of 1,001"), ("0", "of 1,000"), ("1", "of 1,001")):
+            if student is not None:
+                page.get_by_label("Training of").select_option(student)
+            expect(page.locator(".map-sentence")).to_contain_text(seen)
+            # The first frame has the same number in both.
+            page.get_by_label("Step of the run").press("Home")
+            expect(page.locator(".player output")).to_contain_text("step 0")
+            expect(page.locator(".map-sentence")).to_contain_text(seen)

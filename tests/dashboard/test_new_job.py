@@ -87,6 +87,32 @@ class TestNewJob:
             page.get_by_label("Name", exact=True).nth(place).fill("billing")
         expect(page.get_by_role("alert")).to_contain_text("billing")
 
+    def test_a_fault_is_marked_at_its_label_wherever_rows_without_a_name_stand(
+        self, page: Page, complaints: Any, dataset_id: str
+    ) -> None:
+        complaints.expect("422")
+        fault = {"pointer": "/labels/1/name", "code": "invalid", "message": "Not this name."}
+        refusal = {"title": "Invalid", "status": 422, "errors": [fault]}
+        page.route("**/jobs/estimate", lambda route: route.fulfill(status=422, json=refusal))
+        page.goto(f"/#/new?dataset={dataset_id}")
+        page.get_by_role("button", name="Add a label").click()
+        names = page.get_by_label("Name", exact=True)
+        names.nth(1).fill("billing")
+        names.nth(2).fill("failure")
+        expect(names.nth(2)).to_have_attribute("aria-invalid", "true")
+        expect(page.locator("[aria-invalid]")).to_have_count(1)
+        expect(page.get_by_role("button", name="Remove the label failure")).to_be_visible()
+
+    def test_a_paste_that_is_cancelled_takes_nothing_away(
+        self, page: Page, dataset_id: str
+    ) -> None:
+        page.goto(f"/#/new?dataset={dataset_id}")
+        page.get_by_label("What it means").first.fill("Invoices")
+        page.get_by_role("button", name="Paste many").click()
+        page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
+        expect(page.get_by_role("dialog")).to_have_count(0)
+        expect(page.get_by_label("What it means").first).to_have_value("Invoices")
+
     def test_the_curl_quotes_and_names_no_key(self, page: Page, dataset_id: str) -> None:
         page.goto(f"/#/new?dataset={dataset_id}")
         name_labels(page)

@@ -1,5 +1,6 @@
 """A report in the page, and as one file that needs neither the service nor a network."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,20 @@ class TestReport:
         page.locator(".chart").last.scroll_into_view_if_needed()
         expect(page.locator(".chart .main-svg").last).to_be_visible()
         save_screenshot(page, "report")
+
+    def test_a_second_try_draws_its_charts_too(
+        self, page: Page, finished_job: str, complaints: Complaints
+    ) -> None:
+        complaints.expect("503")
+        page.route(
+            re.compile(r"^[^#]*/report$"),
+            lambda route: route.fulfill(status=503, json={"title": "Busy", "status": 503}),
+            times=1,
+        )
+        page.goto(f"/#/jobs/{finished_job}/report")
+        page.get_by_role("button", name="Try again").click()
+        page.locator(".chart").last.scroll_into_view_if_needed()
+        expect(page.locator(".chart .main-svg").last).to_be_visible()
 
     def test_it_fits_a_narrow_screen(self, narrow_page: Page, finished_job: str) -> None:
         narrow_page.goto(f"/#/jobs/{finished_job}/report")
@@ -93,3 +108,23 @@ class TestFile:
             expect(page.get_by_text(HARM[:20]).first).to_be_attached()
             save_screenshot(page, "report-file-dark")
         complaints.check()
+
+
+class TestLabels:
+    def test_a_label_with_tags_in_its_name_is_seen_as_it_is(self, page: Page) -> None:
+        name = "<b style='color: red'>R&D</b>"
+        page.goto("/")
+        expect(page.locator("h1")).to_be_visible()
+        page.evaluate(
+            """async (label) => {
+                const { labelSection } = await import("/static/report/labels.js");
+                const { drawFigures } = await import("/static/report/figure.js");
+                const scores = { label, support: 9, precision: 0.5, recall: 0.5, f1: 0.5 };
+                const student = { evaluation: { per_class: [scores] } };
+                const report = { student, teacher: { evaluation: null } };
+                document.getElementById("main").append(labelSection({ report }));
+                await drawFigures(document.getElementById("main"));
+            }""",
+            name,
+        )
+        expect(page.locator(".ytick text")).to_have_text(name)

@@ -39,7 +39,22 @@ class TestShell:
         expect(page.get_by_text("Skip to the content")).to_be_focused()
         page.keyboard.press("Enter")
         expect(page.locator("#main")).to_be_focused()
+        page.reload()
         expect(page.locator("h1")).to_be_visible()
+
+    def test_a_question_goes_with_the_view_that_asks_it(self, page: Page) -> None:
+        page.goto("/#/data")
+        expect(page.locator("h1")).to_be_visible()
+        page.evaluate(
+            """async () => {
+                const { confirmDialog } = await import("/static/parts.js");
+                globalThis.asked = confirmDialog("Delete it?", "It will be gone.");
+            }"""
+        )
+        expect(page.get_by_role("dialog")).to_be_visible()
+        page.evaluate("location.hash = '#/jobs'")
+        expect(page.get_by_role("dialog")).to_have_count(0)
+        assert page.evaluate("asked") is False
 
     def test_a_choice_of_colours_is_kept(self, page: Page) -> None:
         page.goto("/")

@@ -105,7 +105,7 @@ class Labelling:
         self._tell_if_cut_short()
         cut_short = self._desk.turned_down
         counts = self._desk.tally.counts()
-        job.book.tell(EventType.TEACHER_PROGRESS, **counts)
+        job.book.tell_answers(counts)
         output = {
             "labels": labels,
             "evaluation_labels": evaluation_labels,
@@ -262,7 +262,7 @@ class Labelling:
         job.progress.advance(done, rows=rows, teacher=counts, tokens=tally.tokens())
         self._tell_if_cut_short()
         if tally.asked:
-            job.book.tell_sometimes(EventType.TEACHER_PROGRESS, **counts)
+            job.book.tell_answers_sometimes(counts)
         tally.check_first()
         job.stop.check()
 

@@ -118,7 +118,7 @@ def _ask(job: Job, desk: RemoteDesk, drawn: Drawn, *, before: int) -> _Answers:
         job.faults.reach("label.batch")
         counts = desk.tally.counts()
         job.progress.advance(reached + over, teacher=counts)
-        job.book.tell_sometimes(EventType.TEACHER_PROGRESS, **counts)
+        job.book.tell_answers_sometimes(counts)
         job.stop.check()
 
     tell(0)

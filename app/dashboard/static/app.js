@@ -24,6 +24,11 @@ async function showVersion() {
   document.getElementById("version").textContent = `LLKD ${told.version}`;
 }
 
+document.querySelector(".skip").addEventListener("click", (event) => {
+  // The address stays the view's: a reload, and "Try again", find it.
+  event.preventDefault();
+  document.getElementById("main").focus();
+});
 document.getElementById("theme").addEventListener("click", () => {
   showTheme(globalThis.llkdTheme.next());
 });

@@ -36,6 +36,10 @@ function pretendMapStyles() {
   return () => delete document.getElementById;
 }
 
+/** Plotly reads a few HTML tags in its labels; a name that has some is to be seen as it is. */
+export const escaped = (text) =>
+  text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+
 /** The page's colours as they are now; `series` for lines and labels in turn. */
 export function colors() {
   const probe = document.body.appendChild(h("span"));

@@ -25,19 +25,25 @@ export const waiting = (what) => h("p.wait", { role: "status" }, `${what} …`);
 export const empty = (title, text, action) =>
   h("div.empty", h("h2", title), h("p", text), action ?? null);
 
-/** Run a load into an element: words while it lasts, its children or its problem afterwards. */
-export async function load(place, what, work, { signal } = {}) {
+/**
+ * Run a load into an element: words while it lasts, its children or its problem afterwards.
+ * `onShown` is called once the children stand, after another try, too.
+ */
+export async function load(place, what, work, { signal, onShown } = {}) {
   // What takes a moment only would flash.
   const timer = setTimeout(() => fill(place, waiting(what)), 150);
   try {
     const children = await work();
     clearTimeout(timer);
-    if (!signal?.aborted) fill(place, children);
+    if (signal?.aborted) return;
+    fill(place, children);
   } catch (error) {
     clearTimeout(timer);
     if (signal?.aborted) return;
-    fill(place, problem(error, { retry: () => load(place, what, work, { signal }) }));
+    fill(place, problem(error, { retry: () => load(place, what, work, { signal, onShown }) }));
+    return;
   }
+  await onShown?.();
 }
 
 /** A table that scrolls sideways by itself; columns are [heading, cell of a row, class]. */

@@ -42,14 +42,12 @@ export function reload() {
 }
 
 async function show({ isFirst }) {
-  // `#main` is the skip link's: a place on this page, no view.
-  if (location.hash && !location.hash.startsWith("#/")) {
-    document.getElementById("main").focus();
-    return;
-  }
-  const [path, search = ""] = location.hash.slice(2).split("?");
+  const address = location.hash.startsWith("#/") ? location.hash.slice(2) : "";
+  const [path, search = ""] = address.split("?");
   const found = match(path || "data");
   leaving.abort();
+  // A question of the view that is left would be answered for nothing, or worse, confirmed.
+  for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close("");
   leaving = new AbortController();
   const { signal } = leaving;
   markArea(found?.area);

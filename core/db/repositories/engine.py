@@ -242,6 +242,11 @@ class EngineRepository:
             },
         )
 
+    def spent_micros(self, claim: Claim) -> int:
+        """What the job has spent by now, in all its attempts."""
+        spent = select(JobRow.spent_micros).where(JobRow.id == claim.job_id)
+        return self.session.scalars(spent).one()
+
     def release_hold(self, claim: Claim, *, calls: int, micros: int) -> bool:
         """Free what was held for calls that were never made; False as in `settle`."""
         return self._update_held(

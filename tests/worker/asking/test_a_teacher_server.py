@@ -9,10 +9,11 @@ from fastapi import FastAPI
 from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse
 
 from core.calling.breaker import Park
+from core.db.repositories.events import EventRepository
 from core.db.session import Database
 from core.db.tables import TeacherAnswerRow
 from core.label_files import iter_labels
-from core.lifecycle import PROBED
+from core.lifecycle import PROBED, EventType
 from llkd.teachers.chat.errors import RungUnavailable
 from tests.chat_server import MODEL, TRANSFORMERS_SERVE, Offers, make_app, make_model, running
 from tests.worker.corpus import add_dataset, add_distillation, make_rows, make_spec
@@ -84,6 +85,10 @@ class TestAJob:
         assert 0 < output["counts"]["asked"] < 40
         assert cap / 2 < row.spent_micros <= cap
         assert row.held_micros == row.held_calls == 0
+        with workshop.database.read() as session:
+            told = EventRepository(session).latest(job.row.id, EventType.TEACHER_PROGRESS)
+        assert told is not None
+        assert told.data["cost_usd"] == row.spent_micros / 1_000_000
 
     def test_asks_nothing_twice(self, workshop: Workshop, chat: str) -> None:
         first = label(claim(workshop, chat), {})

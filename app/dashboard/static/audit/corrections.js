@@ -3,13 +3,19 @@
 const MOST = 1000;
 const keyOf = (jobId) => `llkd.corrections.${jobId}`;
 
-/** {get, set, drop, clear, list, size, isFull, onChange} of one job's corrections. */
+/**
+ * {get, set, drop, clear, list, size, onChange} of one job's corrections.
+ *
+ * onChange(listener, element) calls it after every change, as long as the element is in the page.
+ */
 export function corrections(jobId) {
   const held = new Map(read(jobId));
-  const listeners = [];
+  let listeners = [];
   const changed = () => {
     write(jobId, [...held]);
-    for (const listener of listeners) listener();
+    // A list that is opened again is built anew: what the one before listened with is let go.
+    listeners = listeners.filter(([, element]) => element.isConnected);
+    for (const [listener] of listeners) listener();
   };
   return {
     get: (index) => held.get(index) ?? null,
@@ -31,7 +37,7 @@ export function corrections(jobId) {
     get size() {
       return held.size;
     },
-    onChange: (listener) => listeners.push(listener),
+    onChange: (listener, element) => listeners.push([listener, element]),
   };
 }
 

@@ -1,6 +1,6 @@
 // One text with its pseudo-label, and the three things that a hand can do about it.
 
-import { announce, fill, h } from "../dom.js";
+import { fill, h } from "../dom.js";
 import { percent } from "../format.js";
 
 /**
@@ -27,7 +27,7 @@ export function judged(entry, { suggested = null, facts = [], labels, held }) {
 
   const decide = (label) => {
     if (!held.set(entry.index, label)) {
-      announce("A job takes at most 1,000 corrections.");
+      state.textContent = "A job takes at most 1,000 corrections.";
       return;
     }
     show();
@@ -76,7 +76,7 @@ export function judged(entry, { suggested = null, facts = [], labels, held }) {
     act.click();
     if (event.key === "0") element.focus();
   });
-  held.onChange(show);
+  held.onChange(show, element);
   show();
   return element;
 }

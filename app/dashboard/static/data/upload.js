@@ -14,6 +14,7 @@ const TEACHER_PARTS = [
   ["teacher_probabilities_column", "Teacher's probabilities"],
   ["teacher_votes_column", "Teacher's votes"],
 ];
+const STOPPED_LATE = "Stopped waiting. The whole file had arrived: it may still become a dataset, which the list below then shows.";
 const ENCODINGS = ["utf-8", "utf-16", "latin-1", "cp1252", "cp1250", "cp1251", "koi8-r", "shift_jis", "euc_kr", "gb18030", "big5"];
 
 export function uploadPanel({ signal }) {
@@ -48,7 +49,15 @@ export function uploadPanel({ signal }) {
     zone.classList.remove("is-over");
     take(event.dataTransfer.files[0]);
   });
+  // A browser opens a file that is dropped elsewhere, in the place of this page.
+  for (const name of ["dragover", "drop"]) document.addEventListener(name, refuse, { signal });
   return h("section.panel", { "aria-label": "Add data" }, h("div.dropper", input, zone), rest);
+}
+
+function refuse(event) {
+  if (event.defaultPrevented || !event.dataTransfer?.types.includes("Files")) return;
+  event.preventDefault();
+  event.dataTransfer.dropEffect = "none";
 }
 
 function wrongKind(file) {
@@ -121,6 +130,7 @@ async function sendWithProgress(form, { file, result, signal }) {
   const bar = h("progress", { max: "1", value: "0", "aria-label": "Upload" });
   const words = h("p.muted", { role: "status" }, "Sending …");
   const stop = new AbortController();
+  let isSent = false;
   signal.addEventListener("abort", () => stop.abort(), { once: true });
   const cancel = h("button.small", { type: "button", onclick: () => stop.abort() }, "Stop");
   fill(result, h("div.stack", bar, h("div.row", words, cancel)));
@@ -129,7 +139,7 @@ async function sendWithProgress(form, { file, result, signal }) {
       signal: stop.signal,
       onProgress: (sent, total) => {
         bar.value = total ? sent / total : 0;
-        const isSent = sent >= total;
+        isSent = sent >= total;
         words.textContent = isSent ? "Reading the rows …" : `${bytes(sent)} of ${bytes(total)}`;
         if (isSent) bar.removeAttribute("value"); // The service reads; how long nobody knows.
       },
@@ -137,7 +147,7 @@ async function sendWithProgress(form, { file, result, signal }) {
     announce(`${file.name} is uploaded.`);
     go("data", dataset.id);
   } catch (error) {
-    if (error.name === "AbortError") fill(result, h("p.muted", "Stopped; nothing was kept."));
+    if (error.name === "AbortError") fill(result, h("p.muted", isSent ? STOPPED_LATE : "Stopped; nothing was kept."));
     else fill(result, problem(error));
   }
 }

@@ -1,8 +1,8 @@
 // The curves of a training: loss, what is kept, thresholds, score, and the answers bought.
 
-import { draw } from "../charts.js";
+import { draw, escaped } from "../charts.js";
 import { h } from "../dom.js";
-import { count, percent } from "../format.js";
+import { count, money, percent } from "../format.js";
 import { lazily } from "./lazy.js";
 
 // More lines than these nobody follows with the eye; the chosen label's is always among them.
@@ -34,9 +34,13 @@ export function curves({ signal }) {
     chart("Student's threshold", (colors) => levels(training, "uncertainty", { chosen, colors }), {
       y: { range: [0, 1.03] },
     }),
-    chart("Answers of the teacher", () => answerLines(answers), {
+    chart("Answers of the teacher", () => bought(answers, "answered", "%{y} answers"), {
       x: { title: { text: "minutes" } },
       y: { rangemode: "tozero" },
+    }),
+    chart("Money", () => bought(answers, "usd", "$%{y:.4~f}"), {
+      x: { title: { text: "minutes" } },
+      y: { rangemode: "tozero", tickprefix: "$" },
     }),
   ];
 
@@ -81,7 +85,7 @@ export function curves({ signal }) {
           : "no look yet";
       for (const each of charts.slice(0, 5)) each.invalidate();
     },
-    /** [{at, answered, cached}] in order. */
+    /** [{at, answered, cached, usd}] in order. */
     showAnswers(now) {
       answers = now;
       const last = now.at(-1);
@@ -89,6 +93,10 @@ export function curves({ signal }) {
         ? `${count(last.answered)}, ${count(last.answered - last.cached)} new`
         : "";
       charts[5].invalidate();
+      // A teacher of one's own costs none: an empty chart says no more than that.
+      if (!last?.usd) return;
+      charts[6].words.textContent = money(last.usd);
+      charts[6].invalidate();
     },
     /** The place of a label, or null for all. */
     showLabel(at) {
@@ -124,7 +132,7 @@ function levels(training, gate, { chosen, colors }) {
   return shown.map((at) => ({
     type: "scatter",
     mode: "lines",
-    name: labels[at],
+    name: escaped(labels[at]),
     x: points.map((point) => point.seconds),
     y: points.map((point) => point.thresholds[gate][at]),
     customdata: points.map((point) => point.step),
@@ -137,17 +145,17 @@ function levels(training, gate, { chosen, colors }) {
   }));
 }
 
-function answerLines(answers) {
+function bought(answers, name, told) {
   const began = answers.length ? new Date(answers[0].at) : 0;
   return [
     {
       type: "scatter",
       mode: "lines+markers",
       x: answers.map((each) => (new Date(each.at) - began) / 60_000),
-      y: answers.map((each) => each.answered),
+      y: answers.map((each) => each[name]),
       line: { width: 1.8 },
       marker: { size: 4 },
-      hovertemplate: "%{y} answers after %{x:.1f} min<extra></extra>",
+      hovertemplate: `${told} after %{x:.1f} min<extra></extra>`,
     },
   ];
 }

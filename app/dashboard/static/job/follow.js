@@ -7,6 +7,8 @@ const FIRST_WAIT_MS = 1000;
 const LONGEST_WAIT_MS = 30_000;
 // A page that nobody sees need not be quick.
 const HIDDEN_WAIT_MS = 30_000;
+// No key, or one that may not: asking again would open the dialog for it again and again.
+const NOT_OURS = new Set([401, 403, 404]);
 const ENDED = new Set(["succeeded", "failed", "cancelled"]);
 
 export const hasEnded = (job) => ENDED.has(job.state);
@@ -38,6 +40,7 @@ export function followRow(id, { onJob, onTrouble, signal }) {
       } catch (error) {
         if (signal.aborted) return;
         onTrouble?.(error);
+        if (NOT_OURS.has(error.status)) return;
         trouble = Math.min(LONGEST_WAIT_MS, 2 * trouble);
       }
       const woken = new Promise((resolve) => (wake = resolve));
@@ -70,7 +73,7 @@ export async function followEvents(id, { onEvents, signal }) {
       const isOver = await readStream(id, { last: () => last, take, signal });
       if (isOver) return;
     } catch (error) {
-      if (signal.aborted || error.status === 404) return;
+      if (signal.aborted || NOT_OURS.has(error.status)) return;
       await readPages(id, { last: () => last, take, signal }).catch(() => {});
       trouble = Math.min(LONGEST_WAIT_MS, 2 * trouble);
     }

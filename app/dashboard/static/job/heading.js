@@ -14,7 +14,7 @@ const PURPOSES = {
 };
 
 /** {element, update}: update(job) changes what has changed and leaves the focus where it is. */
-export function heading({ onChange }) {
+export function heading({ onChange, signal }) {
   const title = h("h1");
   const state = h("span");
   const kind = h("span");
@@ -34,33 +34,35 @@ export function heading({ onChange }) {
     trouble,
   );
   let shown = null;
+  let told = null;
   const update = (job) => {
     title.textContent = job.name;
     kind.textContent = PURPOSES[job.purpose] ?? job.purpose;
     document.title = `${job.name}: ${job.state} · LLKD`;
-    const now = `${job.state} ${job.cancel_requested_at} ${job.model_id} ${"macro_f1" in job.metrics}`;
+    const now = `${job.cancel_requested_at} ${job.model_id} ${isMeasured(job)} ${job.state}`;
     if (now === shown) return;
     // The first time there is no news; later a person who does not look is told.
-    if (shown !== null) announce(`The job is ${job.state}.`);
+    if (shown !== null && told !== job.state) announce(`The job is ${job.state}.`);
     shown = now;
+    told = job.state;
     fill(state, badge(job.state));
-    fill(actions, buttons(job, { trouble, onChange }));
+    fill(actions, buttons(job, { trouble, onChange, signal }));
   };
   return { element, update };
 }
 
-function buttons(job, { trouble, onChange }) {
-  const isMeasured = job.stages.some(
-    (each) => each.name === "evaluate" && each.state === "succeeded",
-  );
+const isMeasured = (job) =>
+  job.stages.some((each) => each.name === "evaluate" && each.state === "succeeded");
+
+function buttons(job, { trouble, onChange, signal }) {
   const canRetry = job.state === "failed" || job.state === "cancelled";
   return [
-    isMeasured && h("a.button.primary", { href: link("jobs", job.id, "report") }, "Report"),
-    isMeasured && h("a.button", { href: link("jobs", job.id, "audit") }, "Label audit"),
+    isMeasured(job) && h("a.button.primary", { href: link("jobs", job.id, "report") }, "Report"),
+    isMeasured(job) && h("a.button", { href: link("jobs", job.id, "audit") }, "Label audit"),
     job.model_id && job.purpose === "distill"
       ? h("a.button", { href: link("models", job.name) }, "Model")
       : null,
-    canRetry && retryButton(job, trouble),
+    canRetry && retryButton(job, { trouble, signal }),
     !hasEnded(job) && cancelButton(job, { trouble, onChange }),
   ];
 }
@@ -82,7 +84,7 @@ function cancelButton(job, { trouble, onChange }) {
   return button;
 }
 
-function retryButton(job, trouble) {
+function retryButton(job, { trouble, signal }) {
   const button = h("button.primary", { type: "button" }, "Try again");
   button.addEventListener("click", async () => {
     const isSure = await confirmDialog(
@@ -92,7 +94,7 @@ function retryButton(job, trouble) {
     );
     if (!isSure) return;
     const again = await during(button, "Starting", () => post(`/jobs/${job.id}/retry`), trouble);
-    if (again) go("jobs", again.id);
+    if (again && !signal.aborted) go("jobs", again.id);
   });
   return button;
 }

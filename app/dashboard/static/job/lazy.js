@@ -24,10 +24,13 @@ async function work() {
 export function lazily(element, drawIt, { signal }) {
   let isSeen = false;
   let isStale = false;
+  let isQueued = false;
   const consider = () => {
-    if (!isSeen || !isStale || signal.aborted) return;
-    isStale = false;
+    // Once at a time: a tab in the background draws nothing, and news of hours would pile up.
+    if (!isSeen || !isStale || isQueued || signal.aborted) return;
+    isQueued = true;
     queue.push(async () => {
+      isQueued = isStale = false;
       if (!signal.aborted) await drawIt();
     });
     work();

@@ -27,8 +27,11 @@ export function selectionMap({ job, labels, fetchFrame, onLabel, signal }) {
   const sentence = h("p.map-sentence", "The student has not learned yet.");
   const passed = h("p.muted");
   const quadrants = quadrantTable();
-  const texts = h("ul.map-texts");
-  const more = h("details", h("summary", "The texts that were kept"), texts);
+  // What the mouse finds by hovering, for those who have none.
+  const lists = [
+    textList("The texts that were kept", (point) => point.kept),
+    textList("The texts that were passed over", (point) => !point.kept),
+  ];
   const chosen = select([[ALL, "all labels"], ...labels.map((label) => [label, label])]);
   const { invalidate } = lazily(chart, () => drawMap(), { signal });
   const control = player({ onShow: (one) => seek(one), signal });
@@ -45,7 +48,7 @@ export function selectionMap({ job, labels, fetchFrame, onLabel, signal }) {
     say(sentence, sayKept(frame, selection));
     say(passed, selection === "llkd" ? sayPassedOver(frame.quadrants) : "");
     quadrants.update(frame);
-    if (more.open) listTexts(texts, frame);
+    for (const list of lists) list.show(frame);
     invalidate();
   };
   const seek = async (one) => {
@@ -59,7 +62,6 @@ export function selectionMap({ job, labels, fetchFrame, onLabel, signal }) {
     // The hand may have gone on meanwhile.
     if (wanted === one.number) put(found);
   };
-  more.addEventListener("toggle", () => more.open && frame && listTexts(texts, frame));
   chosen.addEventListener("change", () => {
     invalidate();
     onLabel(chosen.value === ALL ? null : labels.indexOf(chosen.value));
@@ -76,7 +78,7 @@ export function selectionMap({ job, labels, fetchFrame, onLabel, signal }) {
     h("div.map", chart, quadrants.element),
     control.element,
     passed,
-    more,
+    lists.map((list) => list.element),
   );
   const show = (map) => {
     control.setFrames(map.frames, { isOver: map.ended });
@@ -107,7 +109,9 @@ function quadrantTable() {
       );
     }),
   );
-  const update = ({ quadrants, seen }) => {
+  const update = ({ quadrants, seen, thresholds }) => {
+    // With one gate or none there are no four: all texts would count as beyond what is not asked.
+    element.hidden = thresholds.confidence === null || thresholds.uncertainty === null;
     for (const [name, { figure, bar }] of figures) {
       const share = seen ? quadrants[name] / seen : 0;
       say(figure, `${count(quadrants[name])} · ${percent(share, 0)}`);
@@ -117,13 +121,26 @@ function quadrantTable() {
   return { element, update };
 }
 
-function listTexts(list, { points }) {
-  fill(
-    list,
-    points
-      .filter((point) => point.kept)
-      .map((point) =>
-        h("li", h("strong", point.label), " ", point.text ?? "(its dataset was deleted)"),
-      ),
-  );
+/** {element, show}: the texts of a frame that `belongs` to the list, made once it is open. */
+function textList(title, belongs) {
+  const list = h("ul.map-texts");
+  const element = h("details", h("summary", title), list);
+  let frame = null;
+  const tell = () => {
+    if (!element.open || frame === null) return;
+    fill(
+      list,
+      frame.points
+        .filter(belongs)
+        .map((point) =>
+          h("li", h("strong", point.label), " ", point.text ?? "(its dataset was deleted)"),
+        ),
+    );
+  };
+  element.addEventListener("toggle", tell);
+  const show = (now) => {
+    frame = now;
+    tell();
+  };
+  return { element, show };
 }

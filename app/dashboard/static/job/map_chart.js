@@ -1,6 +1,7 @@
 // The selection map as a chart: teacher confidence across, student uncertainty up.
 // Points are SVG: WebGL would need code made of strings, which the page's policy forbids.
 
+import { escaped } from "../charts.js";
 import { percent } from "../format.js";
 
 const LINE_LENGTH = 56;
@@ -51,10 +52,6 @@ function hoverText(point) {
   const head = `${escaped(point.label)} · teacher ${confidence} · student uncertainty ${point.uncertainty?.toFixed(2) ?? "not asked"}`;
   return [head, ...wrapped(point.text ?? "(its dataset was deleted)").map(escaped)].join("<br>");
 }
-
-/** Plotly reads a few HTML tags in its labels; a text that has some is to be seen as it is. */
-export const escaped = (text) =>
-  text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 
 function wrapped(text) {
   const lines = [""];

@@ -1,11 +1,12 @@
 // What the jobs show that make no model: a pilot's forecast, a report card, predictions.
 
-import { draw, purge } from "../charts.js";
+import { draw } from "../charts.js";
 import { download, get, post } from "../api.js";
 import { fill, h } from "../dom.js";
 import { count, money, percent } from "../format.js";
 import { during, figures, table } from "../parts.js";
 import { points, withInterval } from "../report/wording.js";
+import { lazily } from "./lazy.js";
 
 const READERS = { pilot: readPilot, report_card: readCard, predict: readPredictions };
 
@@ -23,7 +24,8 @@ export function otherKind(purpose, { signal }) {
       if (signal.aborted) return null;
       return h("p.muted", error.message);
     });
-    if (children && !signal.aborted) fill(element, children);
+    // An answer that was overtaken by a newer one must not take its place.
+    if (children && now === shown && !signal.aborted) fill(element, children);
   };
   return { element, update };
 }
@@ -36,16 +38,18 @@ async function readPilot(job, { signal }) {
   const forecast = told.pilot?.forecast;
   if (!forecast) return h("p.muted", "This pilot's forecast is no longer to be had.");
   const chart = h("div.chart");
-  signal.addEventListener("abort", () => purge(chart), { once: true });
-  draw(
-    chart,
-    (colors) => forecastTraces(forecast, colors),
-    {
-      xaxis: { title: { text: "answers of the teacher" }, type: "log" },
-      yaxis: { title: { text: "macro-F1" } },
-    },
-    { text: "Forecast of macro-F1 by the number of answers" },
-  );
+  const drawIt = () =>
+    draw(
+      chart,
+      (colors) => forecastTraces(forecast, colors),
+      {
+        xaxis: { title: { text: "answers of the teacher" }, type: "log" },
+        yaxis: { title: { text: "macro-F1" } },
+      },
+      { text: "Forecast of macro-F1 by the number of answers" },
+    );
+  // Its width is known only once it stands in the page.
+  lazily(chart, drawIt, { signal }).invalidate();
   return [
     h("h2", "What more answers would bring"),
     h(

@@ -14,6 +14,7 @@ const FRAME_MS = 250;
 export function player({ onShow, signal }) {
   let frames = [];
   let isPlaying = false;
+  let run = 0; // Of the loop that plays: one that was stopped within a frame does not go on.
   const id = uid("frame");
   const slider = h("input", { type: "range", id, min: "0", max: "0", step: "1", value: "0" });
   const play = h("button.small", { type: "button" }, "Play");
@@ -46,7 +47,9 @@ export function player({ onShow, signal }) {
     isPlaying = false;
     play.textContent = "Play";
   };
-  const run = async () => {
+  const begin = async () => {
+    run += 1;
+    const mine = run;
     isPlaying = true;
     play.textContent = "Pause";
     follow.checked = false;
@@ -54,12 +57,12 @@ export function player({ onShow, signal }) {
     else slider.value = Number(slider.value) + 1;
     while (isPlaying && !signal.aborted) {
       await Promise.all([show(), pause(FRAME_MS, signal)]);
-      if (!isPlaying) return;
+      if (!isPlaying || mine !== run) return;
       if (Number(slider.value) >= frames.length - 1) stop();
       else slider.value = Number(slider.value) + 1;
     }
   };
-  play.addEventListener("click", () => (isPlaying ? stop() : run()));
+  play.addEventListener("click", () => (isPlaying ? stop() : begin()));
   slider.addEventListener("input", () => {
     stop();
     follow.checked = false;

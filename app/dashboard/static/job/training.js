@@ -18,53 +18,68 @@ export function trainingPanels(job, { curve, signal }) {
   const id = job.id;
   let candidate = null;
   let map = null;
+  let mapped = null; // The student that the map is of.
+  let leavingMap = new AbortController();
+  let control = null;
   let isBusy = false;
   let isStale = true;
   let seen = "";
+  const words = h("p.muted", "The map begins with the training.");
   const place = h(
     "div.stack",
-    h(
-      "section.panel",
-      h("h2", "What is worth learning from"),
-      h("p.muted", "The map begins with the training."),
-    ),
+    h("section.panel", h("h2", "What is worth learning from"), words),
   );
   const chooser = h("div", { hidden: true });
 
   const query = (more) => ({ candidate: candidate ?? undefined, ...more });
-  const fetchFrame = async (frame) =>
-    (await get(`/jobs/${id}/selection`, { query: query({ frame }), signal })).frame;
 
   const showMap = (told) => {
-    if (map === null) {
-      const { labels } = told;
-      map = selectionMap({ job, labels, fetchFrame, onLabel: curve.showLabel, signal });
-      place.replaceChildren(chooser, map.element);
-    }
+    // Frames of two students have the same numbers: each has a map of its own.
+    if (mapped !== told.candidate) putMap(told);
     map.show(told);
     offerCandidates(told);
   };
+  const putMap = ({ labels, candidate: shown }) => {
+    leavingMap.abort();
+    leavingMap = new AbortController();
+    const mine = AbortSignal.any([leavingMap.signal, signal]);
+    const fetchFrame = async (frame) => {
+      const of = { candidate: shown, frame };
+      return (await get(`/jobs/${id}/selection`, { query: of, signal: mine })).frame;
+    };
+    curve.showLabel(null);
+    map = selectionMap({ job, labels, fetchFrame, onLabel: curve.showLabel, signal: mine });
+    mapped = shown;
+    if (place.contains(chooser)) place.lastElementChild.replaceWith(map.element);
+    else place.replaceChildren(chooser, map.element);
+  };
   const offerCandidates = ({ candidates, candidate: shown }) => {
-    if (candidates < 2 || chooser.childElementCount === candidates) return;
+    if (candidates < 2) return;
+    if (control?.options.length === candidates) {
+      // Until somebody chooses, the service does: the newest one, and in the end the kept one.
+      if (candidate === null) control.value = String(shown);
+      return;
+    }
     const options = Array.from({ length: candidates }, (_, at) => [
       String(at),
       `student ${at + 1} of ${candidates}`,
     ]);
-    const control = select(options, { value: String(candidate ?? shown) });
+    control = select(options, { value: String(candidate ?? shown) });
     control.addEventListener("change", () => {
       candidate = Number(control.value);
-      map = null;
       refresh();
     });
     chooser.replaceChildren(h("section.panel", field("Training of", control)));
     chooser.hidden = false;
   };
   const load = async () => {
+    const asked = candidate;
     const [history, told] = await Promise.all([
       get(`/jobs/${id}/training`, { query: query({ points: CURVE_POINTS }), signal }),
       get(`/jobs/${id}/selection`, { query: query({ frame: "latest" }), signal }),
     ]);
-    if (signal.aborted) return;
+    // Another student may have been chosen meanwhile.
+    if (signal.aborted || asked !== candidate) return;
     curve.showTraining(history);
     showMap(told);
   };
@@ -76,7 +91,9 @@ export function trainingPanels(job, { curve, signal }) {
     while (isStale && !signal.aborted) {
       isStale = false;
       await load().catch((error) => {
-        if (!signal.aborted && !NOT_THERE.has(error.code)) console.warn(error.message);
+        if (signal.aborted) return;
+        if (error.code === "no-result") words.textContent = error.message;
+        if (!NOT_THERE.has(error.code)) console.warn(error.message);
       });
       await pause(BETWEEN_MS, signal);
     }
@@ -84,6 +101,9 @@ export function trainingPanels(job, { curve, signal }) {
   };
   const update = (now) => {
     const progress = `${now.state} ${now.stage} ${now.progress.step} ${hasEnded(now)}`;
+    if (now.progress.step === null && hasEnded(now)) {
+      words.textContent = "The job ended before its training began.";
+    }
     if (now.progress.step === null || progress === seen) return;
     seen = progress;
     refresh();

@@ -41,7 +41,10 @@ export function playground({ signal }) {
   }
   const later = debounce(predict, TYPED_MS, { signal });
 
-  text.addEventListener("input", later);
+  // Every pause of the hand would have the teacher answer half a sentence, for money.
+  const asksTeacher = () => low.value === "teacher" && Number(threshold.value) > 0;
+  text.addEventListener("input", () => !asksTeacher() && later());
+  text.addEventListener("change", () => asksTeacher() && predict());
   threshold.addEventListener("input", () => {
     told.textContent = Number(threshold.value) ? percent(Number(threshold.value), 0) : "none";
     later();
@@ -55,7 +58,7 @@ export function playground({ signal }) {
       { "aria-labelledby": "play" },
       h("h2#play", "Playground"),
       field("Text", text),
-      h("div.fields", field("Threshold", threshold, h("span", "The best score must reach: ", told)), field("Below it", low), field("Of a long text, read", long)),
+      h("div.fields", field("Threshold", threshold, h("span", "The best score must reach: ", told)), field("Below it", low, "Its teacher is asked once you leave the text, and may cost money."), field("Of a long text, read", long)),
       answers,
     ),
     follow(chosen) {

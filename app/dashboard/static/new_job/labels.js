@@ -12,6 +12,7 @@ export function labelEditor({ dataset, changed, signal }) {
 
   const rows = () => [...list.children];
   const told = () => {
+    point(rows());
     note.textContent = `${count(rows().filter((row) => nameOf(row).value.trim()).length)} named. A description and two or three examples each help the teacher most.`;
     changed();
   };
@@ -21,17 +22,16 @@ export function labelEditor({ dataset, changed, signal }) {
       remove: () => {
         const next = row.nextElementSibling ?? row.previousElementSibling;
         row.remove();
-        renumber(rows());
         told();
         (next ? nameOf(next) : add).focus();
       },
     });
     list.append(row);
-    renumber(rows());
     return row;
   };
   const merge = (labels) => {
-    for (const row of rows()) if (!nameOf(row).value.trim()) row.remove();
+    if (!labels.length) return;
+    for (const row of rows()) if (isBlank(row)) row.remove();
     const there = new Set(rows().map((row) => nameOf(row).value.trim()));
     for (const label of labels) if (!there.has(label.name)) insert(label);
     while (rows().length < 2) insert();
@@ -64,6 +64,7 @@ export function labelEditor({ dataset, changed, signal }) {
 }
 
 const nameOf = (row) => row.querySelector("[data-part=name]");
+const isBlank = (row) => [...row.querySelectorAll("[data-part]")].every((one) => !one.value.trim());
 
 function valueOf(row) {
   const read = (partName) => row.querySelector(`[data-part=${partName}]`).value.trim();
@@ -81,20 +82,30 @@ function labelRow({ name = "", description = "", examples = [] }, { changed, rem
     const made = h(tag, { id: `${id}-${partName}`, "data-part": partName, oninput: changed, ...props });
     return h("div.field", h("label.small", { for: made.id }, label), made);
   };
-  return h(
+  const erase = h("button.quiet.small", { type: "button", title: "Remove", onclick: remove }, "✕");
+  const call = (told) => erase.setAttribute("aria-label", `Remove the label ${told}`.trim());
+  call(name);
+  const row = h(
     "li",
     control("input", "name", "Name", { value: name, maxlength: "100", autocomplete: "off" }),
     control("input", "description", "What it means", { value: description, maxlength: "2000" }),
     control("textarea", "examples", "Examples, one a line", { value: examples.join("\n"), rows: "1" }),
-    h("button.quiet.small", { type: "button", "aria-label": `Remove the label ${name}`.trim(), title: "Remove", onclick: remove }, "✕"),
+    erase,
   );
+  nameOf(row).addEventListener("input", () => call(nameOf(row).value.trim()));
+  return row;
 }
 
-function renumber(rows) {
-  // Only named labels are sent, so a pointer counts these.
-  rows.forEach((row, index) => {
-    for (const control of row.querySelectorAll("[data-part]")) control.dataset.pointer = `/labels/${index}/${control.dataset.part}`;
-  });
+/** Say which part of what is sent each control stands for: only named labels are sent. */
+function point(rows) {
+  let sent = 0;
+  for (const row of rows) {
+    const isSent = nameOf(row).value.trim() !== "";
+    for (const control of row.querySelectorAll("[data-part]")) {
+      control.dataset.pointer = isSent ? `/labels/${sent}/${control.dataset.part}` : "";
+    }
+    if (isSent) sent += 1;
+  }
 }
 
 /** Labels from pasted lines: `name`, `name: what it means`, or these with a tab between. */

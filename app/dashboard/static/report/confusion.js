@@ -77,7 +77,10 @@ function cell(value, { sum, isRight }) {
 /** Of many labels, the shares as pixels and the pairs that are mixed up most often in words. */
 function picture(who, counts, labels) {
   const pairs = counts
-    .flatMap((row, gold) => row.map((value, at) => ({ gold, at, value, sum: sumOf(row) })))
+    .flatMap((row, gold) => {
+      const sum = sumOf(row);
+      return row.map((value, at) => ({ gold, at, value, sum }));
+    })
     .filter(({ gold, at, value }) => gold !== at && value > 0)
     .sort((one, other) => other.value - one.value)
     .slice(0, WORST);

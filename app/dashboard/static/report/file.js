@@ -23,22 +23,23 @@ export async function reportFile(told) {
       h("div", h("h1", `Report: ${told.job.name}`), h("p.muted", `Written ${moment(new Date())}`)),
     ),
   );
-  const pictures = await takePictures(body);
+  // No text of the service knows it, so none can ask for a picture in its place.
+  const mark = crypto.getRandomValues(new Uint32Array(4)).join("-");
+  const pictures = await takePictures(body, mark);
   const styles = await Promise.all(SHEETS.map(async (path) => (await fetch(path)).text()));
-  const html = body.outerHTML.replace(/\u{E000}(\d+)\u{E001}/gu, (_, at) => pictures[at]);
+  const html = body.outerHTML.replace(new RegExp(`${mark}:(\\d+)`, "g"), (_, at) => pictures[at]);
   return new Blob([page(told.job.name, styles.join("\n"), html)], { type: "text/html" });
 }
 
 /** Put a mark in the place of each chart, and return the pictures by the marks' numbers. */
-async function takePictures(body) {
+async function takePictures(body, mark) {
   const pictures = [];
   for (const [slot, { traces, layout, text, height }] of figuresIn(body)) {
     const picture = await still(traces, layout, { width: WIDTH, height });
     slot.style.removeProperty("height");
     slot.setAttribute("role", "img");
     slot.setAttribute("aria-label", text);
-    // Characters that no text of the service has: they are for private use.
-    slot.textContent = `\u{E000}${pictures.length}\u{E001}`;
+    slot.textContent = `${mark}:${pictures.length}`;
     pictures.push(withNames(picture));
   }
   return pictures;

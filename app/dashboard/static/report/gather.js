@@ -1,6 +1,6 @@
 // What a report is composed of: the job's own, and those of other students of the same answers.
 
-import { all, get } from "../api.js";
+import { all, get, part } from "../api.js";
 
 // More students than this make no table that anybody reads.
 const MOST_COMPARED = 6;
@@ -9,12 +9,12 @@ const MOST_DISAGREEMENTS = 100;
 /** {report, job, compared, disagreements}; each of `compared` has a report of its own. */
 export async function gather(id, { signal } = {}) {
   const [report, job] = await Promise.all([
-    get(`/jobs/${id}/report`, { signal }),
-    get(`/jobs/${id}`, { signal }),
+    get(`/jobs/${part(id)}/report`, { signal }),
+    get(`/jobs/${part(id)}`, { signal }),
   ]);
   const [compared, disagreements] = await Promise.all([
     relatives(job, report, { signal }),
-    readDisagreements(id, report, { signal }),
+    readDisagreements(job.id, report, { signal }),
   ]);
   return { report, job, compared, disagreements };
 }
@@ -29,7 +29,10 @@ async function relatives(job, report, { signal }) {
   };
   const query = { dataset_id: job.dataset_id, state: "succeeded" };
   const jobs = await all("/jobs", { query, most: 200, signal });
-  const related = family(jobs, job).slice(0, MOST_COMPARED - 1);
+  // A student of all labels is asked for by name: it is there, however many others are newer.
+  const isOfAll = (each) => each.request.selection?.kind === "all";
+  const relations = family(jobs, job).sort((one, other) => isOfAll(other) - isOfAll(one));
+  const related = relations.slice(0, MOST_COMPARED - 1);
   const others = await Promise.all(related.map((each) => compareWith(job, each, { signal })));
   return [own, ...others.filter(Boolean)];
 }

@@ -1,5 +1,6 @@
 // Label by label: how well each is found, and how far a confidence can be believed.
 
+import { escaped } from "../charts.js";
 import { h } from "../dom.js";
 import { count } from "../format.js";
 import { table } from "../parts.js";
@@ -47,7 +48,7 @@ function dots(rows, colors, { withTeacher }) {
     mode: "markers",
     name,
     x: scores.map((each) => (each?.f1 === null || each?.f1 === undefined ? null : 100 * each.f1)),
-    y: rows.map((row) => row.own.label),
+    y: rows.map((row) => escaped(row.own.label)),
     marker: { size: 10, color, symbol },
     hovertemplate: `${name}, %{y}: %{x:.1f}<extra></extra>`,
   });

@@ -1,6 +1,6 @@
 // The label audit: what is odd among the pseudo-labels, mended by hand, and the next job from it.
 
-import { get, post } from "../api.js";
+import { get, part, post } from "../api.js";
 import { append, fill, h } from "../dom.js";
 import { count, plural } from "../format.js";
 import { confirmDialog, during, empty, load } from "../parts.js";
@@ -33,7 +33,7 @@ function head(id) {
 async function body(id, { signal }) {
   let audit;
   try {
-    audit = await get(`/jobs/${id}/audit`, { query: { limit: LISTED }, signal });
+    audit = await get(`/jobs/${part(id)}/audit`, { query: { limit: LISTED }, signal });
   } catch (error) {
     if (error.code !== "audit-not-ready" && error.code !== "no-result") throw error;
     return empty(
@@ -42,7 +42,7 @@ async function body(id, { signal }) {
       h("a.button", { href: link("jobs", id) }, "To the job"),
     );
   }
-  const job = await get(`/jobs/${id}`, { signal });
+  const job = await get(`/jobs/${part(id)}`, { signal });
   const labels = await labelNames(job, { signal });
   const held = corrections(id);
   const narrow = (pair) => {
@@ -68,7 +68,7 @@ async function body(id, { signal }) {
       ].map(([key, meaning]) => h("span", h("kbd", key), ` ${meaning}`)),
     ),
     found.element,
-    bar(id, held),
+    bar(id, held, { signal }),
   ];
 }
 
@@ -86,7 +86,7 @@ function moveOn(event) {
 }
 
 /** What was corrected so far, and the job that learns from it. */
-function bar(id, held) {
+function bar(id, held, { signal }) {
   const words = h("p", { role: "status" });
   const trouble = h("div");
   const start = h("button.primary", { type: "button" }, "Start the next job");
@@ -99,7 +99,7 @@ function bar(id, held) {
     trouble,
   );
   start.addEventListener("click", () =>
-    during(start, "Starting", () => startNext(id, held), trouble),
+    during(start, "Starting", () => startNext(id, held, { signal }), trouble),
   );
   clear.addEventListener("click", async () => {
     const text = `${plural(held.size, "correction")} of this job will be gone.`;
@@ -112,13 +112,13 @@ function bar(id, held) {
       `${plural(held.size, "correction")}, kept in this browser. ` +
       "The next job learns from the same answers with these in their place; no teacher is asked.";
   };
-  held.onChange(show);
+  held.onChange(show, element);
   show();
   return element;
 }
 
-async function startNext(id, held) {
+async function startNext(id, held, { signal }) {
   const next = await post("/jobs", { from_job: id, corrections: held.list() });
   held.clear();
-  go("jobs", next.id);
+  if (!signal.aborted) go("jobs", next.id);
 }

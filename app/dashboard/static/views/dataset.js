@@ -15,7 +15,7 @@ export async function render(main, { id }, { signal }) {
   const texts = h("div");
   const issues = h("div");
   const stats = told.statistics;
-  fill(main, head(told), counted(told), stats.gold ? goldPanel(stats) : null);
+  fill(main, head(told, { signal }), counted(told), stats.gold ? goldPanel(stats) : null);
   main.append(h("section.panel", { "aria-labelledby": "texts" }, h("h2#texts", "Texts"), texts));
   const path = `/datasets/${part(id)}`;
   const waits = [
@@ -49,14 +49,14 @@ const ISSUE_COLUMNS = [
   ["Code", (one) => h("code", one.code)],
 ];
 
-function head(told) {
+function head(told, { signal }) {
   const result = h("div");
   const erase = async () => {
     const text = `${told.name} and its ${plural(told.statistics.unique, "text")} are erased. Models made from it stay.`;
     if (!(await confirmDialog("Delete this dataset?", text))) return;
     try {
       await remove(`/datasets/${part(told.id)}`);
-      go("data");
+      if (!signal.aborted) go("data");
     } catch (error) {
       fill(result, problem(error));
     }

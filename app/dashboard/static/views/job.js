@@ -1,6 +1,6 @@
 // A job's page: built once, then each part takes what is new. Nothing is built anew under the hand.
 
-import { get } from "../api.js";
+import { get, part } from "../api.js";
 import { fill, h } from "../dom.js";
 import { problem } from "../parts.js";
 import { curves } from "../job/curves.js";
@@ -14,11 +14,11 @@ import { trainingPanels } from "../job/training.js";
 import { trouble } from "../job/trouble.js";
 
 export async function render(main, { id }, { signal }) {
-  const job = await get(`/jobs/${id}`, { signal });
+  const job = await get(`/jobs/${part(id)}`, { signal });
   if (signal.aborted) return;
   let row = null;
   const connection = h("div");
-  const head = heading({ onChange: () => row?.poke() });
+  const head = heading({ onChange: () => row?.poke(), signal });
   const parts = [head, trouble(), timeline({ signal })];
   const isTraining = job.purpose === "distill";
   const curve = curves({ signal });
@@ -49,15 +49,20 @@ export async function render(main, { id }, { signal }) {
     training?.onEvents(news);
     row?.poke();
   };
-  followEvents(id, { onEvents, signal });
+  followEvents(job.id, { onEvents, signal });
   if (hasEnded(job)) return;
   const onTrouble = (error) => fill(connection, error ? problem(error) : null);
-  row = followRow(id, { onJob: show, onTrouble, signal });
+  row = followRow(job.id, { onJob: show, onTrouble, signal });
 }
 
 /** The points of the answers' curve: counts start anew where another attempt does. */
 function answersOf(news) {
   return news
     .filter((each) => each.type === "teacher.progress")
-    .map(({ at, data }) => ({ at, answered: data.answered, cached: data.cached }));
+    .map(({ at, data }) => ({
+      at,
+      answered: data.answered,
+      cached: data.cached,
+      usd: data.cost_usd ?? 0, // An earlier release told no money.
+    }));
 }

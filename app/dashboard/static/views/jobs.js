@@ -31,25 +31,32 @@ export async function render(main, { state = "" }, { signal }) {
     h("section.panel", { "aria-label": "Jobs" }, list, more),
   );
 
-  async function show() {
-    const { jobs, hasMore } = await newest(wanted, { state: chosen.value, signal });
-    if (signal.aborted) return;
-    // The focus stays where it was, on the same job's link.
+  async function show({ signal: mine }) {
+    const { jobs, hasMore } = await newest(wanted, { state: chosen.value, signal: mine });
+    if (mine.aborted) return false;
+    // The focus stays where it was, on the same job's link, and so does what is in sight.
     const focused = list.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+    const scrolled = list.querySelector(".scroll")?.scrollLeft ?? 0;
     fill(list, jobs.length ? table(COLUMNS, jobs, { caption: "Jobs" }) : nothing(chosen.value));
-    if (focused) list.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus();
+    if (focused) list.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+    if (scrolled) list.querySelector(".scroll")?.scrollTo(scrolled, 0);
     more.hidden = !hasMore;
     return jobs.some((job) => job.state === "queued" || job.state === "running");
   }
 
   let timer;
+  let asking = new AbortController();
   const refresh = async () => {
     clearTimeout(timer);
+    // A late answer about another state must not take the place of this one.
+    asking.abort();
+    asking = new AbortController();
+    const mine = AbortSignal.any([asking.signal, signal]);
     try {
-      const isMoving = await show();
-      if (isMoving && !signal.aborted) timer = setTimeout(refresh, REFRESH_MS);
+      const isMoving = await show({ signal: mine });
+      if (isMoving && !mine.aborted) timer = setTimeout(refresh, REFRESH_MS);
     } catch (error) {
-      if (!signal.aborted) fill(list, problem(error, { retry: refresh }));
+      if (!mine.aborted) fill(list, problem(error, { retry: refresh }));
     }
   };
   signal.addEventListener("abort", () => clearTimeout(timer), { once: true });

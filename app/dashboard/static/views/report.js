@@ -15,8 +15,10 @@ export async function render(main, { id }, { signal }) {
   const trouble = h("div");
   fill(main, head(id, actions), trouble, place);
   signal.addEventListener("abort", () => purgeFigures(place), { once: true });
-  await load(place, "Reading the report", () => body(id, { actions, trouble, signal }), { signal });
-  if (!signal.aborted) await drawFigures(place, { signal });
+  await load(place, "Reading the report", () => body(id, { actions, trouble, signal }), {
+    signal,
+    onShown: () => drawFigures(place, { signal }),
+  });
 }
 
 function head(id, actions) {
@@ -39,7 +41,7 @@ async function body(id, { actions, trouble, signal }) {
     if (error.code !== "report-not-ready" && error.code !== "no-result") throw error;
     return notThere(id, error);
   }
-  fill(actions, buttons(told, trouble));
+  fill(actions, buttons(told, { trouble, signal }));
   const content = h("div.report-body");
   renderReport(content, told);
   return content;
@@ -54,13 +56,15 @@ function notThere(id, error) {
   );
 }
 
-function buttons(told, trouble) {
+function buttons(told, { trouble, signal }) {
   const { job, compared } = told;
   const keep = h("button.primary", { type: "button" }, "Download as one file");
   keep.addEventListener("click", () => during(keep, "Writing", () => download(told), trouble));
   const again = h("button", { type: "button" }, "Train one on all labels");
   again.title = "Another student from the same answers, without a selection; no teacher is asked.";
-  again.addEventListener("click", () => during(again, "Starting", () => trainOnAll(job), trouble));
+  again.addEventListener("click", () =>
+    during(again, "Starting", () => trainOnAll(job, { signal }), trouble),
+  );
   const hasAll = compared.some((each) => each.selection.kind === "all");
   return [
     h("a.button", { href: link("jobs", job.id, "audit") }, "Label audit"),
@@ -75,12 +79,12 @@ async function download(told) {
   announce("The report was downloaded.");
 }
 
-async function trainOnAll(job) {
+async function trainOnAll(job, { signal }) {
   const asked = {
     from_job: job.id,
     selection: { kind: "all" },
     name: `${job.name.slice(0, 60)}-all`,
   };
   const started = await post("/jobs", asked);
-  go("jobs", started.id);
+  if (!signal.aborted) go("jobs", started.id);
 }
