@@ -7,9 +7,8 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from core.errors import ErrorItem, ValidationFailed
+from core.prices import MICROS
 from llkd.specs import TokenPrices
-
-MICROS = 1_000_000
 
 
 class BudgetRequired(ValidationFailed):

@@ -19,6 +19,8 @@ from core.egress.urls import USUAL_PORTS, parse_base_url
 from core.errors import ServiceError
 
 MOST_USD = 10_000.0
+# Money is counted in millionths of a US dollar: whole numbers add up to what was spent.
+MICROS = 1_000_000
 
 
 class PricesPerMillion(Protocol):

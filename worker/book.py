@@ -13,7 +13,7 @@ from core.db.repositories.stages import StageRepository
 from core.db.session import Database
 from core.ids import JobId
 from core.lifecycle import EventType, Stage
-from worker.asking.caps import MICROS
+from core.prices import MICROS
 from worker.durability import durably
 from worker.protocol import Json
 

@@ -7,11 +7,11 @@ from pydantic import Field
 from sqlalchemy.orm import Session
 
 from app.jobs.schemas import Told
-from app.teacher_budgets import MICROS
 from core.db.repositories.jobs import JobRepository
 from core.db.repositories.stages import StageRepository
 from core.db.tables import JobRow, JobStageRow, ModelRow
 from core.lifecycle import Stage
+from core.prices import MICROS
 from llkd.engines.base import EngineName
 
 Json = dict[str, Any]

@@ -4,13 +4,13 @@ from sqlalchemy.orm import Session
 
 from app.jobs.errors import TooManyJobs
 from app.jobs.schemas import JobCreate
-from app.teacher_budgets import MICROS
 from core.config import Settings
 from core.db.repositories.jobs import JobRepository
 from core.db.session import after_commit
 from core.db.tables import JobRow
 from core.ids import DatasetId, TenantId, new_job_id
 from core.lifecycle import Queue
+from core.prices import MICROS
 from core.queue import Bell
 
 QUEUES = {"auto": Queue.ANY, "cpu": Queue.CPU, "gpu": Queue.GPU}

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.jobs.schemas import EventRead, JobRead, Progress, StageRead, TeacherCounts, Usage, Waiting
-from app.teacher_budgets import MICROS
 from core.db.tables import JobEventRow, JobRow, JobStageRow
 from core.ids import JobId
 from core.lifecycle import JobState, Purpose, Stage, StopReason, why_cut_short
+from core.prices import MICROS
 from llkd.specs import AnswerSpec
 
 Json = dict[str, Any]

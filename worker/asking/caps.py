@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from itertools import accumulate
 
 from core.db.tables import JobRow
+from core.prices import MICROS
 from llkd.types import Json
 
 # Of a cap: early enough to decide what comes next, late enough to mean something.
 WARNING_SHARE = 0.8
-MICROS = 1_000_000
 
 
 def room(job: JobRow, micros: Sequence[int]) -> int:

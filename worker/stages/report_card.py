@@ -9,6 +9,7 @@ import numpy as np
 
 from core.db.repositories.jobs import JobRepository
 from core.lifecycle import EventType, Stage
+from core.prices import MICROS
 from llkd.evaluation import NO_ANSWER
 from llkd.report_card import against_gold, consistency
 from llkd.specs import OpenAITeacher, label_key
@@ -20,8 +21,6 @@ from worker.durability import durably
 from worker.job import Job
 from worker.protocol import Json
 from worker.roles import rows_of
-
-MICROS = 1_000_000
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from app.predict.deferral.errors import AT_SWITCH
 from app.predict.deferral.schemas import DeferralPut, DeferralRead
 from app.predict.deferral.sources import find_source
-from app.teacher_budgets import MICROS, check_caps
+from app.teacher_budgets import check_caps
 from core.db.repositories.deferrals import DeferralRepository
 from core.db.repositories.jobs import JobRepository
 from core.db.repositories.models import ModelRepository
@@ -15,6 +15,7 @@ from core.db.tables import ModelDeferralRow, ModelRow
 from core.egress.allow_list import AllowList
 from core.errors import Gone, NotFound
 from core.ids import MODEL_REFERENCE, TenantId
+from core.prices import MICROS
 from llkd.specs import DistillationSpec, OpenAITeacher
 
 REFERENCE = re.compile(MODEL_REFERENCE)
