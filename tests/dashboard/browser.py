@@ -124,6 +124,10 @@ def open_page(
     try:
         yield context.new_page()
     finally:
+        # What a test puts between page and service may be in the middle of an answer.
+        for page in context.pages:
+            page.unroute_all(behavior="ignoreErrors")
+        context.unroute_all(behavior="ignoreErrors")
         context.close()
 
 
