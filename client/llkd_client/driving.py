@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast
 
@@ -66,7 +66,7 @@ class SyncDriver:
                     step = outcome.came(came)
         return cast(T, outcome.result)
 
-    def iterate(self, operation: Operation[None]) -> Iterator[Any]:
+    def iterate(self, operation: Operation[None]) -> Generator[Any, None, None]:
         outcome = _Outcome(operation)
         with _Line(self._address, self._http) as line:
             try:
@@ -110,7 +110,7 @@ class AsyncDriver:
                     step = outcome.came(came)
         return cast(T, outcome.result)
 
-    async def iterate(self, operation: Operation[None]) -> AsyncIterator[Any]:
+    async def iterate(self, operation: Operation[None]) -> AsyncGenerator[Any, None]:
         outcome = _Outcome(operation)
         async with _AsyncLine(self._address, self._http) as line:
             try:

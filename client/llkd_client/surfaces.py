@@ -1,7 +1,7 @@
 """How one call becomes a method of a blocking client, and of an asynchronous one."""
 
 import inspect
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from llkd_client.driving import AsyncDriver, SyncDriver
@@ -51,10 +51,10 @@ def awaited(
 
 def iterated(
     call: Callable[Concatenate[Core, P], Items[T]],
-) -> Callable[Concatenate[Resource, P], Iterator[T]]:
-    """The call as an iterator, which asks for more as it is read."""
+) -> Callable[Concatenate[Resource, P], Generator[T, None, None]]:
+    """The call as an iterator, which asks for more as it is read; `close()` leaves it early."""
 
-    def method(self: Resource, /, *args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
+    def method(self: Resource, /, *args: P.args, **kwargs: P.kwargs) -> Generator[T, None, None]:
         return self._driver.iterate(call(self._core, *args, **kwargs).operation)
 
     return _described(method, call)
@@ -62,10 +62,12 @@ def iterated(
 
 def iterated_async(
     call: Callable[Concatenate[Core, P], Items[T]],
-) -> Callable[Concatenate[AsyncResource, P], AsyncIterator[T]]:
-    """The call as an asynchronous iterator."""
+) -> Callable[Concatenate[AsyncResource, P], AsyncGenerator[T, None]]:
+    """The call as an asynchronous iterator; `aclose()` leaves it early."""
 
-    def method(self: AsyncResource, /, *args: P.args, **kwargs: P.kwargs) -> AsyncIterator[T]:
+    def method(
+        self: AsyncResource, /, *args: P.args, **kwargs: P.kwargs
+    ) -> AsyncGenerator[T, None]:
         return self._driver.iterate(call(self._core, *args, **kwargs).operation)
 
     return _described(method, call)

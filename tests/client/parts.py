@@ -3,7 +3,7 @@
 import asyncio
 import inspect
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from typing import Any
 
 import httpx
@@ -39,19 +39,19 @@ class Awaited:
             return Awaited(value, self._loop)
         if inspect.isawaitable(value):
             return self._seen(self._loop.run_until_complete(_finished(value)))
-        if isinstance(value, AsyncIterator):
+        if isinstance(value, AsyncGenerator):
             return self._items(value)
         if callable(value):
             return lambda *args, **kwargs: self._seen(value(*args, **kwargs))
         return value
 
-    def _items(self, items: AsyncIterator[Any]) -> Iterator[Any]:
+    def _items(self, items: AsyncGenerator[Any, None]) -> Iterator[Any]:
         ended = object()
         try:
             while (item := self._loop.run_until_complete(anext(items, ended))) is not ended:
                 yield item
         finally:
-            self._loop.run_until_complete(items.aclose())  # type: ignore[attr-defined]
+            self._loop.run_until_complete(items.aclose())
 
 
 async def _finished(value: Any) -> Any:
