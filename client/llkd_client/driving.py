@@ -240,6 +240,12 @@ class _AsyncLine:
         return head_of(response)
 
     async def _close(self) -> None:
-        opened, self._opened, self._pieces = self._opened, None, None
-        if opened is not None:
-            await opened.aclose()
+        opened, self._opened = self._opened, None
+        pieces, self._pieces = self._pieces, None
+        try:
+            # One that is only dropped is ended later, by a loop that may have closed by then.
+            if isinstance(pieces, AsyncGenerator):
+                await pieces.aclose()
+        finally:
+            if opened is not None:
+                await opened.aclose()
