@@ -5,7 +5,7 @@ from pathlib import Path
 
 from llkd_client.following import download, pages
 from llkd_client.operations import Core, Items, Operation
-from llkd_client.requests import Request, given, path_of
+from llkd_client.requests import Repeat, Request, given, path_of
 from llkd_client.shapes.base import Page
 from llkd_client.shapes.models import Alias, Deferral, Drift, Keeping, KeptText, Model
 
@@ -51,14 +51,56 @@ def aliases(core: Core, /, name: str) -> Operation[list[Alias]]:
     return page.data
 
 
-def set_alias(core: Core, /, name: str, alias: str, model_id: str) -> Operation[Alias]:
-    """Point the alias at this version."""
-    path = path_of("models", name, "aliases", alias)
-    return core.fetch(Alias, Request("PUT", path, body={"model_id": model_id}))
+def alias(core: Core, /, name: str, alias: str) -> Operation[Alias]:
+    """What it points at; its `etag` is what `if_match` takes."""
+    answer = yield from core.ask(Request("GET", _alias(name, alias)))
+    return answer.read(Alias).model_copy(update={"etag": answer.tag})
 
 
-def delete_alias(core: Core, /, name: str, alias: str) -> Operation[None]:
-    return core.do(Request("DELETE", path_of("models", name, "aliases", alias)))
+def set_alias(
+    core: Core,
+    /,
+    name: str,
+    alias: str,
+    model_id: str,
+    *,
+    if_match: str | None = None,
+    if_none_match: str | None = None,
+) -> Operation[Alias]:
+    """Point the alias at this version.
+
+    Args:
+        if_match: move it only if this is its ETag; `*`: only if it is there.
+        if_none_match: `*`: make it only if it is not there.
+
+    Raises:
+        Conflict: it is not so; `status` is 412.
+        ConnectionFailed: with a condition also after one attempt, which may have moved it:
+            the next one would be refused for what the first has done.
+    """
+    condition = _condition(if_match, if_none_match)
+    request = Request(
+        "PUT",
+        _alias(name, alias),
+        body={"model_id": model_id},
+        headers=condition,
+        repeat=Repeat.IF_REFUSED if condition else Repeat.ALWAYS,
+    )
+    return core.fetch(Alias, request)
+
+
+def delete_alias(
+    core: Core,
+    /,
+    name: str,
+    alias: str,
+    *,
+    if_match: str | None = None,
+    if_none_match: str | None = None,
+) -> Operation[None]:
+    """Take it away; the model stays. Conditions are those of `set_alias`."""
+    condition = _condition(if_match, if_none_match)
+    return core.do(Request("DELETE", _alias(name, alias), headers=condition))
 
 
 def drift(core: Core, /, model: str) -> Operation[Drift]:
@@ -102,6 +144,14 @@ def kept_texts(core: Core, /, model: str, *, limit: int | None = None) -> Items[
 def stop_keeping(core: Core, /, model: str) -> Operation[None]:
     """Keep no more, and delete what was kept."""
     return core.do(Request("DELETE", _kept(model)))
+
+
+def _alias(name: str, alias: str) -> str:
+    return path_of("models", name, "aliases", alias)
+
+
+def _condition(if_match: str | None, if_none_match: str | None) -> dict[str, str]:
+    return given(**{"If-Match": if_match, "If-None-Match": if_none_match})
 
 
 def _deferral(model: str) -> str:

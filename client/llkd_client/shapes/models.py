@@ -23,7 +23,12 @@ class Model(Shape):
 
 
 class Alias(Shape):
-    """A name for a version, that can be moved; `previous_model_id` is told by a move."""
+    """A name for a version, that can be moved.
+
+    Attributes:
+        previous_model_id: told by a move.
+        etag: stands for it as it is; told by `client.models.alias`.
+    """
 
     name: str
     alias: str
@@ -31,6 +36,7 @@ class Alias(Shape):
     version: int
     moved_at: datetime
     previous_model_id: str | None = None
+    etag: str | None = None
 
 
 class Score(Shape):
