@@ -18,6 +18,7 @@ from llkd_client.requests import Repeat, Request
 T = TypeVar("T")
 S = TypeVar("S", bound=BaseModel)
 GATEWAY_TROUBLE = (502, 504)
+IN_PROGRESS = "idempotency-in-progress"
 
 
 @dataclass(frozen=True)
@@ -77,21 +78,22 @@ class RetryPolicy:
         longest_wait: of the doubling.
         longest_retry_after: whoever says to come back later than this is not waited for. By
             default more than the minute that the service asks for where its queue is full.
+        longest_in_progress: seconds to wait, in all, for an earlier attempt of the same request
+            that lost its connection and is still at work. A large upload is for minutes.
     """
 
     attempts: int = 8
     first_wait: float = 0.5
     longest_wait: float = 10.0
     longest_retry_after: float = 120.0
+    longest_in_progress: float = 600.0
     random: Random = field(default_factory=Random, repr=False)
 
     def wait_before_next(self, failure: LlkdError, *, attempt: int, repeat: Repeat) -> float | None:
         """Seconds to wait after this failed attempt, the first being 1; None to give up."""
         if attempt >= self.attempts or not _may_repeat(failure, repeat):
             return None
-        backoff = min(self.longest_wait, self.first_wait * 2.0 ** min(attempt - 1, 30))
-        # Clients that failed together shall not come back together.
-        wait = backoff * self.random.uniform(0.5, 1.0)
+        wait = self._backoff(attempt)
         told = failure.retry_after if isinstance(failure, Refused) else None
         if told is None:
             return wait
@@ -99,6 +101,17 @@ class RetryPolicy:
             return None
         # A service that says "in a second" each time is busy for longer than it knows.
         return max(wait, told + self.random.uniform(0.0, 0.1) * min(told, self.longest_wait))
+
+    def wait_in_progress(self, *, asked: int, waited: float) -> float | None:
+        """Seconds until asking for the same again, the first time being 1; None to give up."""
+        if self.attempts <= 1 or waited >= self.longest_in_progress:
+            return None
+        return self._backoff(asked)
+
+    def _backoff(self, attempt: int) -> float:
+        backoff = min(self.longest_wait, self.first_wait * 2.0 ** min(attempt - 1, 30))
+        # Clients that failed together shall not come back together.
+        return backoff * self.random.uniform(0.5, 1.0)
 
 
 @dataclass(frozen=True)
@@ -115,8 +128,8 @@ class Core:
             Refused: what the last attempt was answered with.
         """
         attempt, may_be_done = 0, False
+        asked, waited = 0, 0.0
         while True:
-            attempt += 1
             failure: LlkdError | None
             try:
                 answer: Answer = yield Send(request)
@@ -128,7 +141,14 @@ class Core:
                 lost = may_be_done and request.method == "DELETE" and isinstance(failure, NotFound)
                 if failure is None or lost:
                     return answer
-            wait = self.retry.wait_before_next(failure, attempt=attempt, repeat=request.repeat)
+            if isinstance(failure, Refused) and failure.code == IN_PROGRESS:
+                # No failure of this attempt: it does not count as one.
+                asked += 1
+                wait = self.retry.wait_in_progress(asked=asked, waited=waited)
+                waited += wait or 0.0
+            else:
+                attempt += 1
+                wait = self.retry.wait_before_next(failure, attempt=attempt, repeat=request.repeat)
             if wait is None:
                 raise failure
             may_be_done = may_be_done or not isinstance(failure, Overloaded)
@@ -150,9 +170,6 @@ def _may_repeat(failure: LlkdError, repeat: Repeat) -> bool:
             return repeat is Repeat.ALWAYS or not failure.sent
         case Overloaded():
             return repeat is not Repeat.NEVER
-        case Refused(code="idempotency-in-progress"):
-            # The first attempt, whose connection was lost, is still at work.
-            return True
         case Refused():
             return repeat is Repeat.ALWAYS and failure.status in GATEWAY_TROUBLE
         case _:

@@ -14,7 +14,9 @@ from llkd_client.surfaces import AsyncResource
 Json = dict[str, Any]
 Handler = Callable[[httpx.Request], httpx.Response]
 # As patient as by default, at a hundredth of the waits.
-QUICK = RetryPolicy(first_wait=0.005, longest_wait=0.1, longest_retry_after=1.0)
+QUICK = RetryPolicy(
+    first_wait=0.005, longest_wait=0.1, longest_retry_after=1.0, longest_in_progress=6.0
+)
 URL = "http://service"
 _opened: list[Any] = []
 

@@ -23,7 +23,7 @@ from llkd_client import (
 from llkd_client.answers import Answer
 from llkd_client.errors import Problem
 from llkd_client.requests import Repeat
-from tests.client.parts import QUICK, Script, job, problem
+from tests.client.parts import DATASET, QUICK, Script, job, problem
 
 BROKEN = httpx.ReadError("reset")
 REFUSED = httpx.ConnectError("refused")
@@ -90,6 +90,21 @@ class TestAsk:
         made = httpx.Response(202, json=job("queued"))
         script = Script(BROKEN, problem(409, "idempotency-in-progress"), made)
         assert script.client(kind).jobs.create(dataset_id="ds_1").id == "job_1"
+
+    def test_it_is_waited_for_longer_than_for_a_service_that_is_away(self, kind):
+        waiting = [problem(409, "idempotency-in-progress")] * 20
+        retry = RetryPolicy(attempts=3, first_wait=0.001, longest_wait=0.002)
+        script = Script(BROKEN, *waiting, REFUSED, DATASET)
+        made = script.client(kind, retry=retry).datasets.add_texts(["a text"], name="texts")
+        assert made.id == "ds_1"
+        assert len({each.headers["Idempotency-Key"] for each in script.asked}) == 1
+
+    def test_it_is_not_waited_for_for_ever(self, kind):
+        script = Script(BROKEN, *[problem(409, "idempotency-in-progress")] * 20)
+        retry = RetryPolicy(first_wait=0.002, longest_wait=0.002, longest_in_progress=0.005)
+        with pytest.raises(Conflict):
+            script.client(kind, retry=retry).jobs.create(dataset_id="ds_1")
+        assert 4 <= len(script.asked) <= 7
 
     def test_an_upload_is_sent_whole_each_time(self, kind, tmp_path: Path):
         file = tmp_path / "texts.txt"
