@@ -58,10 +58,11 @@ class Problem:
         """Whatever came, as a problem; a proxy in between may say anything."""
         found = told if isinstance(told, dict) else {}
         own = found.get("status")
+        untitled = f"HTTP {status}" if status else "The service refused"
         return cls(
             status=own if isinstance(own, int) else status,
             code=str(found.get("code") or f"http-{status}"),
-            title=str(found.get("title") or "The service refused"),
+            title=str(found.get("title") or untitled),
             detail=str(found.get("detail") or ""),
             errors=tuple(_fault(each) for each in _list(found.get("errors"))),
             request_id=str(found.get("request_id") or ""),
@@ -129,7 +130,7 @@ class InvalidRequest(Refused):
 
 
 class Overloaded(Refused):
-    """Too much at once (429), or something the service needs is away (503).
+    """Too much at once (429), a body that came too slowly (408), or what it needs is away (503).
 
     `retry_after` says after how many seconds to try again, if it was told.
     """
@@ -148,7 +149,7 @@ def refusal(problem: Problem, *, status: int, retry_after: float | None) -> Refu
             kind = NotFound
         case 409 | 412:
             kind = Conflict
-        case 429 | 503:
+        case 408 | 429 | 503:
             kind = Overloaded
         case _ if status >= 500 or status < 400:
             kind = ServerError

@@ -22,7 +22,7 @@ class Repeat(Enum):
     """When a request may be sent again.
 
     ALWAYS: the same request twice does what one does. IF_REFUSED: twice might spend twice, but
-    429 and 503 say that nothing was done. NEVER: only if it cannot have arrived.
+    408, 429 and 503 say that nothing was done. NEVER: only if it cannot have arrived.
     """
 
     ALWAYS = "always"

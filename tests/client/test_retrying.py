@@ -39,8 +39,8 @@ def overloaded(retry_after: float | None = None) -> Overloaded:
 class TestAsk:
     @pytest.mark.parametrize(
         "trouble",
-        [BROKEN, REFUSED, problem(503), problem(429), problem(502), problem(504)],
-        ids=["broken", "refused", "503", "429", "502", "504"],
+        [BROKEN, REFUSED, *(problem(status) for status in (503, 429, 408, 502, 504))],
+        ids=["broken", "refused", "503", "429", "408", "502", "504"],
     )
     def test_a_read_is_repeated_until_it_is_answered(self, kind, trouble):
         script = Script(trouble, trouble, JOB)
@@ -219,6 +219,7 @@ class TestRefusals:
             (413, InvalidRequest),
             (415, InvalidRequest),
             (422, InvalidRequest),
+            (408, Overloaded),
             (429, Overloaded),
             (503, Overloaded),
             (500, ServerError),
@@ -245,6 +246,11 @@ class TestRefusals:
         error = caught.value
         assert (error.code, error.request_id) == ("validation-error", "req_1")
         assert error.pointers == ("/labels", "/teacher")
+
+    def test_what_says_nothing_is_told_by_its_status(self):
+        elsewhere = httpx.Response(307, headers={"Location": "https://service/jobs/job_1"})
+        with pytest.raises(ServerError, match=r"^HTTP 307$"):
+            Script(elsewhere).client().jobs.get("job_1")
 
     @pytest.mark.parametrize("body", [b"<p>bad</p>", b"[]", b"null", b'{"errors": 3}'])
     def test_a_body_that_is_no_problem_is_still_an_error(self, body):
