@@ -35,6 +35,9 @@ from llkd_client.surfaces import (
     iterated,
     iterated_async,
 )
+from llkd_client.wire import timeout_of
+
+SILENCE_SECONDS = 60.0
 
 
 class Client(Resource):
@@ -57,6 +60,7 @@ class Client(Resource):
         api_key: str | None = None,
         *,
         retry: RetryPolicy | None = None,
+        timeout: float = SILENCE_SECONDS,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         """A client of the service at this URL.
@@ -65,14 +69,15 @@ class Client(Resource):
             url: LLKD_URL by default, else the service on this machine.
             api_key: LLKD_API_KEY by default.
             retry: how often, and when, a failed request is sent again.
+            timeout: seconds of silence after which a request counts as lost. Uploads, which may be
+                silent for ten minutes, and event streams keep their own.
             transport: instead of the network, for tests.
 
         Raises:
             BadAddress: the URL or the key cannot be used.
         """
         self._address = find_address(url, api_key)
-        options = _options(self._address)
-        http = httpx.Client(transport=transport, **options)
+        http = httpx.Client(transport=transport, **_options(self._address, timeout))
         super().__init__(SyncDriver(self._address, http), Core(retry or RetryPolicy()))
         self.datasets = Datasets(self._driver, self._core)
         self.teachers = Teachers(self._driver, self._core)
@@ -165,11 +170,12 @@ class AsyncClient(AsyncResource):
         api_key: str | None = None,
         *,
         retry: RetryPolicy | None = None,
+        timeout: float = SILENCE_SECONDS,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         """As Client."""
         self._address = find_address(url, api_key)
-        http = httpx.AsyncClient(transport=transport, **_options(self._address))
+        http = httpx.AsyncClient(transport=transport, **_options(self._address, timeout))
         super().__init__(AsyncDriver(self._address, http), Core(retry or RetryPolicy()))
         self.datasets = AsyncDatasets(self._driver, self._core)
         self.teachers = AsyncTeachers(self._driver, self._core)
@@ -229,5 +235,9 @@ class AsyncClient(AsyncResource):
         return f"AsyncClient({self.url!r})"
 
 
-def _options(address: Address) -> dict[str, Any]:
-    return {"headers": address.headers, "trust_env": not address.is_here}
+def _options(address: Address, timeout: float) -> dict[str, Any]:
+    return {
+        "headers": address.headers,
+        "timeout": timeout_of(timeout),
+        "trust_env": not address.is_here,
+    }

@@ -20,7 +20,7 @@ from llkd_client.errors import (
     UnexpectedAnswer,
 )
 from llkd_client.operations import Close, Core, Items, Open, Operation, Read, Sleep, Tell
-from llkd_client.requests import Repeat, Request, Timeouts
+from llkd_client.requests import Repeat, Request
 from llkd_client.shapes.base import Page
 from llkd_client.shapes.endings import WaitedTooLong
 from llkd_client.shapes.jobs import Event, Job
@@ -34,7 +34,7 @@ POLL_SECONDS = 2.0
 NOTHING_MORE = 204
 EVENT_STREAM = "text/event-stream"
 # Three of the service's heartbeats: a connection that is silent for longer is dead.
-STREAM_TIMEOUTS = Timeouts(silence=45.0)
+STREAM_SILENCE_SECONDS = 45.0
 
 
 def pages(
@@ -112,7 +112,7 @@ def _events(core: Core, path: str, place: str) -> Operation[None]:
 
 def _stream_request(path: str, place: str) -> Request:
     headers = {"Accept": EVENT_STREAM, **({"Last-Event-ID": place} if place else {})}
-    return Request("GET", path, headers=headers, timeouts=STREAM_TIMEOUTS)
+    return Request("GET", path, headers=headers, silence_seconds=STREAM_SILENCE_SECONDS)
 
 
 def read_event(told: str) -> Event:

@@ -30,16 +30,8 @@ class Repeat(Enum):
     NEVER = "never"
 
 
-@dataclass(frozen=True)
-class Timeouts:
-    """Seconds that a connection, and each silence on it, may take."""
-
-    connect: float = 10.0
-    silence: float = 60.0
-
-
 # An upload is answered when its rows are validated and stored: minutes for a large file.
-UPLOAD_TIMEOUTS = Timeouts(silence=600.0)
+UPLOAD_SILENCE_SECONDS = 600.0
 
 
 @dataclass(frozen=True)
@@ -61,7 +53,12 @@ class Form:
 
 @dataclass(frozen=True)
 class Request:
-    """One request. Its body stays out of `repr`: texts belong in no log."""
+    """One request. Its body stays out of `repr`: texts belong in no log.
+
+    Attributes:
+        silence_seconds: how long nothing may come before its connection counts as lost; None for
+            what the client was made with.
+    """
 
     method: str
     path: str
@@ -70,7 +67,7 @@ class Request:
     body: object = field(default=None, repr=False)
     form: Form | None = field(default=None, repr=False)
     repeat: Repeat = Repeat.ALWAYS
-    timeouts: Timeouts = Timeouts()
+    silence_seconds: float | None = None
 
 
 def path_of(*parts: str) -> str:
@@ -95,7 +92,7 @@ def creating(
         body=body,
         form=form,
         headers={IDEMPOTENCY_KEY: key or uuid4().hex},
-        timeouts=Timeouts() if form is None else UPLOAD_TIMEOUTS,
+        silence_seconds=None if form is None else UPLOAD_SILENCE_SECONDS,
     )
 
 

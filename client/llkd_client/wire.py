@@ -9,10 +9,16 @@ import httpx
 from llkd_client.address import Address
 from llkd_client.answers import Answer
 from llkd_client.errors import ConnectionFailed
-from llkd_client.requests import Form, OnBytes, Request, Timeouts
+from llkd_client.requests import Form, OnBytes, Request
 
 # The request cannot have reached the service.
 NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+CONNECT_SECONDS = 10.0
+
+
+def timeout_of(silence_seconds: float) -> httpx.Timeout:
+    """A connection is made soon or never; how long it may be silent depends."""
+    return httpx.Timeout(silence_seconds, connect=min(CONNECT_SECONDS, silence_seconds))
 
 
 @contextmanager
@@ -27,7 +33,7 @@ def built(
             params=dict(request.query) or None,
             headers={"Accept": "application/json", **request.headers},
             json=request.body,
-            timeout=_timeout(request.timeouts),
+            timeout=_timeout(http, request),
             **({} if request.form is None else _opened_form(request.form, open_files)),
         )
 
@@ -67,8 +73,10 @@ def _opened_form(form: Form, open_files: ExitStack) -> dict[str, Any]:
     return {"files": files, "data": dict(form.fields)}
 
 
-def _timeout(timeouts: Timeouts) -> httpx.Timeout:
-    return httpx.Timeout(timeouts.silence, connect=timeouts.connect)
+def _timeout(http: httpx.Client | httpx.AsyncClient, request: Request) -> httpx.Timeout:
+    if request.silence_seconds is None:
+        return http.timeout
+    return timeout_of(request.silence_seconds)
 
 
 def _headers(response: httpx.Response) -> dict[str, str]:

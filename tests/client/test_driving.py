@@ -1,15 +1,16 @@
-"""What a step opens is closed with it."""
+"""What a driver does with connections: how long it listens, and that it closes them."""
 
 import asyncio
 from types import AsyncGeneratorType
 
 import httpx
+import pytest
 
 from llkd_client.address import find_address
 from llkd_client.driving import _AsyncLine
 from llkd_client.operations import Close, Open, Read
 from llkd_client.requests import Request
-from tests.client.parts import Script, event, stream
+from tests.client.parts import DATASET, Script, event, job, stream
 
 
 class TestClose:
@@ -26,3 +27,21 @@ class TestClose:
                 return pieces.ag_frame is None
 
         assert asyncio.run(ends())
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+class TestTimeout:
+    def silences(self, kind: str, **options: float) -> list[float]:
+        """Of a question, an upload and an event stream."""
+        script = Script(httpx.Response(200, json=job()), DATASET, stream(event(1, "job.succeeded")))
+        client = script.client(kind, **options)
+        client.jobs.get("job_1")
+        client.datasets.add_texts(["a text"], name="texts")
+        list(client.jobs.events("job_1"))
+        return [each.extensions["timeout"]["read"] for each in script.asked]
+
+    def test_each_kind_of_request_has_its_own(self, kind):
+        assert self.silences(kind) == [60.0, 600.0, 45.0]
+
+    def test_that_of_questions_can_be_chosen(self, kind):
+        assert self.silences(kind, timeout=300.0) == [300.0, 600.0, 45.0]
