@@ -1,6 +1,7 @@
 """Operations that take longer than one answer: pages, streams, waits, downloads."""
 
 import json
+import math
 import os
 import tempfile
 import time
@@ -19,7 +20,7 @@ from llkd_client.errors import (
     Refused,
     UnexpectedAnswer,
 )
-from llkd_client.operations import Close, Core, Items, Open, Operation, Read, Sleep, Tell
+from llkd_client.operations import Close, Core, Items, Open, Operation, Read, Sleep, Tell, may_pass
 from llkd_client.requests import Repeat, Request
 from llkd_client.shapes.base import Page
 from llkd_client.shapes.endings import WaitedTooLong
@@ -135,13 +136,21 @@ def wait(
 
     Raises:
         WaitedTooLong: the timeout came first.
+        ConnectionFailed, Refused: no more attempts are left; or the timeout came before the job
+            was seen for the first time.
     """
-    begun = time.monotonic()
+    longest = math.inf if timeout is None else timeout
+    end = time.monotonic() + longest
     job: J | None = None
     tag, told = None, None
     while True:
         headers: dict[str, str] = {} if tag is None else {"If-None-Match": tag}
-        answer = yield from core.ask(Request("GET", path, headers=headers))
+        try:
+            answer = yield from core.ask(Request("GET", path, headers=headers), until=end)
+        except (ConnectionFailed, Refused) as error:
+            if job is None or time.monotonic() < end or not may_pass(error):
+                raise
+            raise WaitedTooLong(job, longest) from error
         if job is None or answer.status != NOT_MODIFIED:
             job, tag = answer.read(shape), answer.tag
         if on_progress is not None:
@@ -150,12 +159,10 @@ def wait(
             return job
         told = answer.retry_after or told
         pause = poll_seconds or told or POLL_SECONDS
-        if timeout is not None:
-            left = begun + timeout - time.monotonic()
-            if left <= 0:
-                raise WaitedTooLong(job, timeout)
-            pause = min(pause, left)
-        yield Sleep(pause)
+        left = end - time.monotonic()
+        if left <= 0:
+            raise WaitedTooLong(job, longest)
+        yield Sleep(min(pause, left))
 
 
 def download(core: Core, request: Request, target: Path) -> Operation[Path]:

@@ -4,8 +4,10 @@ An operation is a generator. It yields what shall be done and is sent what came 
 the same one is driven by a blocking client and by an asynchronous one.
 """
 
+import math
+import time
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, Generic, TypeVar
 
@@ -18,6 +20,8 @@ from llkd_client.requests import Repeat, Request
 T = TypeVar("T")
 S = TypeVar("S", bound=BaseModel)
 GATEWAY_TROUBLE = (502, 504)
+# What is sent when the time is over, or nearly, may still be silent for so long.
+LAST_SILENCE_SECONDS = 5.0
 IN_PROGRESS = "idempotency-in-progress"
 
 
@@ -120,8 +124,11 @@ class Core:
 
     retry: RetryPolicy = field(default_factory=RetryPolicy)
 
-    def ask(self, request: Request) -> Operation[Answer]:
+    def ask(self, request: Request, *, until: float = math.inf) -> Operation[Answer]:
         """Send, again where that is allowed and may help.
+
+        Args:
+            until: by `time.monotonic`; behind it one last attempt is made and no more.
 
         Raises:
             ConnectionFailed: no answer, at the last attempt.
@@ -132,7 +139,7 @@ class Core:
         while True:
             failure: LlkdError | None
             try:
-                answer: Answer = yield Send(request)
+                answer: Answer = yield Send(_cut(request, until))
                 failure = answer.refusal()
             except ConnectionFailed as error:
                 failure = error
@@ -149,10 +156,11 @@ class Core:
             else:
                 attempt += 1
                 wait = self.retry.wait_before_next(failure, attempt=attempt, repeat=request.repeat)
-            if wait is None:
+            left = until - time.monotonic()
+            if wait is None or left <= 0:
                 raise failure
             may_be_done = may_be_done or not isinstance(failure, Overloaded)
-            yield Sleep(wait)
+            yield Sleep(min(wait, left))
 
     def fetch(self, shape: type[S], request: Request) -> Operation[S]:
         """What `ask` answers, as this shape."""
@@ -162,6 +170,16 @@ class Core:
     def do(self, request: Request) -> Operation[None]:
         """What `ask` does, where nothing is told."""
         yield from self.ask(request)
+
+
+def _cut(request: Request, until: float) -> Request:
+    """Such that it is over soon after this time."""
+    return replace(request, most_seconds=max(until - time.monotonic(), LAST_SILENCE_SECONDS))
+
+
+def may_pass(failure: LlkdError) -> bool:
+    """Whether it is one that time may heal."""
+    return _may_repeat(failure, Repeat.ALWAYS)
 
 
 def _may_repeat(failure: LlkdError, repeat: Repeat) -> bool:

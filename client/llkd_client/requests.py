@@ -1,6 +1,7 @@
 """What is asked of the service, before anything is sent."""
 
 import json
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -58,6 +59,7 @@ class Request:
     Attributes:
         silence_seconds: how long nothing may come before its connection counts as lost; None for
             what the client was made with.
+        most_seconds: it is never longer than this.
     """
 
     method: str
@@ -68,6 +70,7 @@ class Request:
     form: Form | None = field(default=None, repr=False)
     repeat: Repeat = Repeat.ALWAYS
     silence_seconds: float | None = None
+    most_seconds: float = math.inf
 
 
 def path_of(*parts: str) -> str:

@@ -74,9 +74,9 @@ def _opened_form(form: Form, open_files: ExitStack) -> dict[str, Any]:
 
 
 def _timeout(http: httpx.Client | httpx.AsyncClient, request: Request) -> httpx.Timeout:
-    if request.silence_seconds is None:
-        return http.timeout
-    return timeout_of(request.silence_seconds)
+    own = request.silence_seconds
+    told = http.timeout if own is None else timeout_of(own)
+    return told if told.read is None else timeout_of(min(told.read, request.most_seconds))
 
 
 def _headers(response: httpx.Response) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Streams, waits, pages and downloads outlive what connections do to them."""
 
 import itertools
+import time
 from pathlib import Path
 
 import httpx
@@ -10,6 +11,7 @@ from llkd_client import (
     ConnectionFailed,
     JobFailed,
     NotFound,
+    Overloaded,
     RetryPolicy,
     UnexpectedAnswer,
     WaitedTooLong,
@@ -99,6 +101,36 @@ class TestWait:
         with pytest.raises(WaitedTooLong) as caught:
             script.client(kind).jobs.wait("job_1", timeout=0.05, poll_seconds=0.01)
         assert caught.value.job.state == "running"
+
+    @pytest.mark.parametrize(
+        "trouble",
+        [problem(503), problem(503, headers={"Retry-After": "30"}), httpx.ReadError("reset")],
+        ids=["away", "away for long", "broken"],
+    )
+    def test_nor_does_trouble_with_the_service_make_it_wait_longer(self, kind, trouble):
+        script = Script(httpx.Response(200, json=job()), *[trouble] * 99)
+        retry = RetryPolicy(attempts=99, first_wait=0.02, longest_wait=0.02)
+        begun = time.monotonic()
+        with pytest.raises(WaitedTooLong) as caught:
+            script.client(kind, retry=retry).jobs.wait("job_1", timeout=0.1, poll_seconds=0.01)
+        assert time.monotonic() - begun < 10.0
+        assert caught.value.job.state == "running"
+        assert caught.value.__cause__ is not None
+
+    def test_requests_end_soon_after_it(self, kind):
+        script = Script(*[httpx.Response(200, json=job("succeeded"))] * 3)
+        jobs = script.client(kind).jobs
+        for timeout in (None, 30.0, 0.5):
+            jobs.wait("job_1", timeout=timeout)
+        unbound, long, short = (each.extensions["timeout"]["read"] for each in script.asked)
+        assert unbound == 60.0
+        assert 29.0 < long <= 30.0
+        assert short == 5.0
+
+    def test_a_job_that_was_never_seen_is_no_running_one(self, kind):
+        script = Script(*[problem(503, "unavailable")] * 9)
+        with pytest.raises(Overloaded):
+            script.client(kind).jobs.wait("job_1", timeout=0.0)
 
     def test_an_end_without_success_is_told_and_raised_on_demand(self, kind):
         error = {"title": "Lost", "detail": "the disk is full", "code": "disk"}

@@ -64,6 +64,8 @@ def wait(
 
     Raises:
         WaitedTooLong: after `timeout` seconds; the job goes on.
+        ConnectionFailed, Overloaded: nothing was heard of it for that long, or for as long as
+            requests are repeated.
     """
     return following.wait(
         core,
