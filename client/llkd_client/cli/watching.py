@@ -6,10 +6,10 @@ import typer
 
 from llkd_client.cli import output
 from llkd_client.cli.exit_codes import FAILED, INTERRUPTED
-from llkd_client.errors import ConnectionFailed, Overloaded
+from llkd_client.errors import ConnectionFailed, NotFound, Overloaded
 
 if TYPE_CHECKING:
-    from llkd_client import Client, Job, Report
+    from llkd_client import Client, Job, Model, Report
     from llkd_client.shapes.reports import Evaluation
 
 POLL_SECONDS = 1.0
@@ -51,15 +51,15 @@ def _tell(client: "Client", job: "Job", *, as_json: bool) -> None:
 
 
 def _facts(client: "Client", job: "Job", report: "Report") -> list[tuple[str, object]]:
-    assert job.model_id is not None
-    model = client.models.get(job.model_id)
+    model = _model(client, job)
+    named = None if model is None else f"{model.id} ({model.name}, version {model.version})"
     teacher, training, answers = report.teacher, report.training, report.teacher.answers
     agreement = None if report.agreement is None else f"{report.agreement:.1%}"
     seconds = None
     if job.started_at is not None and job.finished_at is not None:
         seconds = (job.finished_at - job.started_at).total_seconds()
     return [
-        ("model", f"{model.id} ({model.name}, version {model.version})"),
+        ("model", named),
         ("teacher", _scores(teacher.evaluation) or teacher.kind),
         ("student", _scores(report.student.evaluation)),
         ("student says what the teacher says", agreement),
@@ -71,8 +71,17 @@ def _facts(client: "Client", job: "Job", report: "Report") -> list[tuple[str, ob
         ("answers", f"{answers.answered or 0:,}, of which {answers.cached or 0:,} were stored"),
         ("money", f"${job.usage.cost_usd:.2f}"),
         ("time", None if seconds is None else f"{seconds:,.0f} s"),
-        ("try it", f"llkd predict {model.name} 'some text'"),
+        ("try it", None if model is None else f"llkd predict {model.name} 'some text'"),
     ]
+
+
+def _model(client: "Client", job: "Job") -> "Model | None":
+    """None if it was deleted: what it came to stays."""
+    assert job.model_id is not None
+    try:
+        return client.models.get(job.model_id)
+    except NotFound:
+        return None
 
 
 def _scores(evaluation: "Evaluation | None") -> str | None:

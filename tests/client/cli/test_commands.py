@@ -219,6 +219,34 @@ class TestDistill:
         assert "llkd watch job_1" in result.stderr
 
 
+class TestWatch:
+    def test_what_a_job_came_to_is_told_after_its_model_is_gone(self, run: Run):
+        report = {
+            "job_id": "job_1",
+            "teacher": {"kind": "few_shot"},
+            "student": {"held_out_agreement": {"value": 0.875, "rows": 40}},
+            "training": {
+                "pool": 200,
+                "unique_samples": 90,
+                "gradient_samples": 120,
+                "steps": 8,
+                "epochs": 2.0,
+                "seconds": 3.0,
+            },
+        }
+        script = Script(
+            HEALTH,
+            httpx.Response(200, json=job("succeeded", model_id="model_1")),
+            httpx.Response(200, json=report),
+            problem(410, "gone"),
+        )
+        result = run(script, "watch", "job_1", "--table")
+        assert result.exit_code == 0, result.output
+        assert "87.5%" in result.stdout
+        assert "model" not in result.stdout
+        assert "llkd predict" not in result.stdout
+
+
 class TestEstimate:
     def test_counts_stay_whole_numbers(self, run: Run, tmp_path: Path):
         counts = {"low": 0, "expected": 300, "high": 300}
