@@ -19,6 +19,7 @@ from llkd_client.cli.output import AsJson
 if TYPE_CHECKING:
     from llkd_client import Client
 
+SERVICE = "service"
 OK, ABSENT, MISSING = "ok", "absent", "missing"
 MARKS = {OK: "✓", ABSENT: "·", MISSING: "✗"}
 NVIDIA_SECONDS = 10
@@ -38,20 +39,28 @@ class Finding:
 
 def doctor(context: typer.Context, as_json: AsJson = None) -> None:
     """Look at the address, the service, this machine; exits 69 or 1 if something is missing."""
-    from llkd_client import Client, RetryPolicy
-
-    url = context.find_root().obj
-    with Client(url, retry=RetryPolicy(attempts=1)) as client:
-        reached = list(_service(client, source=_source(url)))
-    findings = [*reached, *_machine()]
+    reached, is_here = _address(context.find_root().obj)
+    findings = [*reached, *_machine(), _disk(is_here=is_here)]
     if output.wants_json(as_json):
         output.print_json({"findings": [asdict(each) for each in findings]})
     else:
         output.print_facts((f"{MARKS[each.state]} {each.name}", each.detail) for each in findings)
-    if reached[1].state == MISSING:
+    if any(each.name == SERVICE and each.state == MISSING for each in reached):
         raise typer.Exit(UNREACHABLE)
     if any(each.state == MISSING for each in findings):
         raise typer.Exit(FAILED)
+
+
+def _address(url: str | None) -> tuple[list[Finding], bool]:
+    """What is found at the URL, and whether that is this machine."""
+    from llkd_client import BadAddress, Client, RetryPolicy
+    from llkd_client.address import Address
+
+    try:
+        with Client(url, retry=RetryPolicy(attempts=1)) as client:
+            return list(_service(client, source=_source(url))), Address(client.url).is_here
+    except BadAddress as error:
+        return [Finding("URL", MISSING, str(error))], False
 
 
 def _source(url: str | None) -> str:
@@ -63,7 +72,7 @@ def _source(url: str | None) -> str:
 def _service(client: "Client", *, source: str) -> Iterator[Finding]:
     key = "with a key" if os.environ.get("LLKD_API_KEY") else "without a key"
     yield Finding("URL", OK, f"{client.url} ({source}), {key}")
-    alive = _asked("service", lambda: f"answers, version {_greeted(client)}")
+    alive = _asked(SERVICE, lambda: f"answers, version {_greeted(client)}")
     yield alive
     if alive.state == MISSING:
         return
@@ -93,7 +102,6 @@ def _machine() -> Iterator[Finding]:
         # Names only: a URL may hold a password.
         is_set = bool(os.environ.get(name))
         yield Finding(name, OK if is_set else ABSENT, "is set" if is_set else "is not set here")
-    yield _disk()
 
 
 def _package(name: str) -> Finding:
@@ -115,13 +123,14 @@ def _gpu() -> Finding:
     return Finding("GPU", OK if found else ABSENT, "; ".join(found) or "nvidia-smi finds none")
 
 
-def _disk() -> Finding:
-    """Of the data folder, or of where it would be made."""
+def _disk(*, is_here: bool) -> Finding:
+    """Of the data folder, or of where it would be made; a service elsewhere does not need it."""
     folder = Path(os.environ.get("LLKD_DATA_DIR") or "var").absolute()
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free
     detail = f"{free / 1e9:,.1f} GB free in {folder}"
     if free < LOW_DISK_BYTES:
-        return Finding("disk", MISSING, f"{detail}; a job may need {LOW_DISK_BYTES / 1e9:.0f}")
+        state = MISSING if is_here else ABSENT
+        return Finding("disk", state, f"{detail}; a job may need {LOW_DISK_BYTES / 1e9:.0f}")
     return Finding("disk", OK, detail)

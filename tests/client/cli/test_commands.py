@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -342,6 +343,29 @@ class TestDoctor:
         told = json.loads(result.stdout)["findings"][0]
         assert told["name"] == "URL"
         assert source in told["detail"]
+
+    @pytest.mark.parametrize(
+        ("url", "state", "code"), [("http://127.0.0.1:8000", "missing", 1), (URL, "absent", 0)]
+    )
+    def test_a_full_disk_matters_where_the_service_is(
+        self, run: Run, monkeypatch: pytest.MonkeyPatch, url: str, state: str, code: int
+    ):
+        usage = shutil.disk_usage("/")._replace(free=1)
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+        version = httpx.Response(200, json={"version": "1"})
+        ready = httpx.Response(200, json={"status": "ready"})
+        result = run(Script(HEALTH, version, ready, listed()), "--url", url, "doctor", "--json")
+        found = {each["name"]: each for each in json.loads(result.stdout)["findings"]}
+        assert found["disk"]["state"] == state
+        assert result.exit_code == code
+
+    def test_an_address_that_is_none_is_a_finding_like_others(self, run: Run):
+        result = run(Script(), "--url", "ftp://host", "doctor", "--json")
+        found = {each["name"]: each for each in json.loads(result.stdout)["findings"]}
+        assert found["URL"]["state"] == "missing"
+        assert "ftp://host" in found["URL"]["detail"]
+        assert {"Python", "disk"} <= found.keys()
+        assert result.exit_code == 1
 
     def test_no_value_of_a_setting_is_shown(self, run: Run, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setenv("LLKD_DATABASE_URL", "postgresql://me:hunter2@host/db")
