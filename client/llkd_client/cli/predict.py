@@ -56,6 +56,9 @@ def predict(
             told = client.predict(model, text, **options)
         _show(told, as_json=output.wants_json(as_json))
         return
+    # Python has none where the shell closed it.
+    if sys.stdin is None:
+        raise typer.BadParameter("The standard input is closed.", param_hint="TEXT")
     with patiently_connected(context) as client:
         # A wrong name is told before anything is read.
         client.models.get(model)

@@ -294,6 +294,18 @@ class TestPredict:
         assert told[1][9]["error"]["code"] == "body-too-large"
         assert all(len(request.content) < 4 * 1024 * 1024 for request in script.asked)
 
+    def test_an_input_that_is_closed_is_told_as_such(self):
+        program = "from llkd_client.cli import main; main()"
+        told = subprocess.run(
+            ["sh", "-c", 'exec "$0" -c "$1" predict tickets <&-', sys.executable, program],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert told.returncode == 2
+        assert "input is closed" in told.stderr
+        assert "Traceback" not in told.stderr
+
 
 class TestBatches:
     def test_they_are_of_one_size_and_the_last_is_the_rest(self):
