@@ -104,6 +104,12 @@ def given(**fields: Any) -> Json:
     return {name: value for name, value in fields.items() if value is not None}
 
 
+def refuse_one_string(texts: object) -> None:
+    """Raises TypeError: a string is an iterable of strings, and nobody means its characters."""
+    if isinstance(texts, str | bytes):
+        raise TypeError("texts are a list of them, not one string")
+
+
 def file_part(path: Path) -> FilePart:
     return FilePart(path.name, lambda: path.open("rb"))
 

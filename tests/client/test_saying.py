@@ -183,6 +183,18 @@ class TestKeptTexts:
         assert script.asked[0].headers["Idempotency-Key"]
 
 
+@pytest.mark.parametrize("kind", ["sync", "async"])
+@pytest.mark.parametrize("told", ["abc", b"abc"])
+class TestOneString:
+    def test_it_is_not_uploaded_by_its_characters(self, kind, told):
+        with pytest.raises(TypeError, match="not one string"):
+            Script().client(kind).datasets.add_texts(told, name="texts")
+
+    def test_nor_are_they_predicted(self, kind, told):
+        with pytest.raises(TypeError, match="not one string"):
+            Script().client(kind).predict_each("tickets", told)
+
+
 class TestDistill:
     def test_a_job_that_fails_is_raised_with_its_problem(self):
         error = {"code": "too-few-labels", "title": "Too few labels", "detail": "3 of 40"}

@@ -17,6 +17,7 @@ from llkd_client.requests import (
     given,
     lines_part,
     path_of,
+    refuse_one_string,
 )
 from llkd_client.shapes.datasets import Dataset, Issue, Text
 
@@ -75,7 +76,11 @@ def add_texts(
     """Upload texts that are in memory: strings, or rows as `/openapi.json` has them.
 
     A row has a `text`, and may have a `label`, a `teacher_label`, a `teacher_confidence` …
+
+    Raises:
+        TypeError: it is one string.
     """
+    refuse_one_string(texts)
     rows = [{"text": row} if isinstance(row, str) else row for row in texts]
     columns = {
         f"{role}_column": role for role in ROLES if any(row.get(role) is not None for row in rows)

@@ -8,7 +8,7 @@ from typing import Any
 from llkd_client import following
 from llkd_client.following import download, pages
 from llkd_client.operations import Core, Items, Operation, Tell
-from llkd_client.requests import Repeat, Request, creating, given, path_of
+from llkd_client.requests import Repeat, Request, creating, given, path_of, refuse_one_string
 from llkd_client.shapes.models import Classification, Prediction, PredictionJob, Predictions
 
 BATCH = 256
@@ -54,7 +54,11 @@ def predict_each(
     """An answer a text, in order, for any number of texts: they are read and sent in batches.
 
     `index` counts from the first text of all. Options are those of `predict`.
+
+    Raises:
+        TypeError: it is one string.
     """
+    refuse_one_string(texts)
     return Items(_predict_each(core, model, texts, options))
 
 
