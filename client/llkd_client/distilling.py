@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from os import PathLike, fspath
-from pathlib import Path
 from typing import Any
 
 from llkd_client.calls import datasets, jobs
@@ -12,13 +11,12 @@ from llkd_client.progress import Progress
 from llkd_client.requests import given
 from llkd_client.shapes.datasets import Dataset
 from llkd_client.shapes.jobs import Job
-from llkd_client.specs import Labels, as_kind, as_labels, as_teacher
+from llkd_client.specs import Labels, as_kind, as_labels, as_teacher, is_dataset
 
 Row = str | Mapping[str, Any]
 Texts = str | PathLike[str] | Dataset | Iterable[Row]
 # Texts with the label that a person gave each.
 Gold = Texts | Iterable[tuple[str, str]]
-DATASET_ID = "ds_"
 # Somebody is watching.
 POLL_SECONDS = 1.0
 DEFAULT_NAME = "texts"
@@ -100,7 +98,7 @@ def _dataset(
     """Its id: of one that is there, of a file, or of texts in memory."""
     if isinstance(texts, Dataset):
         return texts.id
-    if isinstance(texts, str) and texts.startswith(DATASET_ID) and not Path(texts).exists():
+    if isinstance(texts, str) and is_dataset(texts):
         return texts
     if isinstance(texts, str | PathLike):
         options = {**given(name=name), **(columns or {})}

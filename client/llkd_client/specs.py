@@ -1,12 +1,14 @@
 """Short ways to say what a job's request says at length."""
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from llkd_client.requests import Json
 
 Labels = Iterable[str | Mapping[str, Any]] | Mapping[str, Any]
 TEACHER_ID = "teacher_"
+DATASET_ID = "ds_"
 
 
 def as_labels(told: Labels) -> list[Json]:
@@ -35,6 +37,11 @@ def as_teacher(told: str | Mapping[str, Any]) -> Json:
 def as_kind(told: str | Mapping[str, Any]) -> Json:
     """What is told apart by its kind: the kind alone, or the whole of it."""
     return {"kind": told} if isinstance(told, str) else dict(told)
+
+
+def is_dataset(told: str) -> bool:
+    """Whether it is the id of a dataset, and no file that looks like one."""
+    return told.startswith(DATASET_ID) and not Path(told).exists()
 
 
 def _described(name: str, about: object) -> Json:

@@ -23,12 +23,13 @@ from llkd_client.cli.asking import (
 from llkd_client.cli.connection import connected, patiently_connected
 from llkd_client.cli.output import AsJson
 from llkd_client.cli.watching import see_through
+from llkd_client.requests import given
+from llkd_client.specs import is_dataset
 
 if TYPE_CHECKING:
     from llkd_client import Client, Job
     from llkd_client.shapes.jobs import Range
 
-DATASET_ID = "ds_"
 Source = Annotated[
     str, typer.Argument(metavar="FILE", help="A file of texts, or the id of a dataset.")
 ]
@@ -69,8 +70,8 @@ def distill(
         budget_usd=budget_usd,
         more=more,
     )
-    columns = _given(text_column=text_column, label_column=label_column)
-    of_teacher = _given(teacher_label_column=teacher_label_column)
+    columns = given(text_column=text_column, label_column=label_column)
+    of_teacher = given(teacher_label_column=teacher_label_column)
     with patiently_connected(context) as client:
         request["dataset_id"] = _dataset(client, source, {**columns, **of_teacher})
         if gold is not None:
@@ -112,7 +113,7 @@ def estimate(
         budget_usd=budget_usd,
         more=more,
     )
-    columns = _given(text_column=text_column, teacher_label_column=teacher_label_column)
+    columns = given(text_column=text_column, teacher_label_column=teacher_label_column)
     with connected(context) as client:
         request["dataset_id"] = _dataset(client, source, columns)
         told = client.jobs.estimate(**request)
@@ -232,9 +233,9 @@ def _dataset(client: "Client", source: str, columns: dict[str, str]) -> str:
     Raises:
         BadParameter: there is no such file.
     """
-    file = Path(source)
-    if source.startswith(DATASET_ID) and not file.exists():
+    if is_dataset(source):
         return source
+    file = Path(source)
     if not file.is_file():
         raise typer.BadParameter(f"There is no file {source}.", param_hint="FILE")
     progress = output.find_progress()
@@ -242,10 +243,6 @@ def _dataset(client: "Client", source: str, columns: dict[str, str]) -> str:
         made = client.datasets.add(file, on_bytes=progress.uploading, **columns)
     output.say(f"{made.id}: {made.statistics.unique:,} different texts")
     return made.id
-
-
-def _given(**fields: str | None) -> dict[str, str]:
-    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _range(told: "Range") -> str:
