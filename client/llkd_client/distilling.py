@@ -1,13 +1,14 @@
 """From texts to a model in one call."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from os import PathLike, fspath
 from typing import Any
 
 from llkd_client.calls import datasets, jobs
 from llkd_client.errors import NotFound, Unauthorized
 from llkd_client.operations import Core, Operation
-from llkd_client.progress import Progress
+from llkd_client.progress import Progress, telling_long_waits
 from llkd_client.requests import given
 from llkd_client.shapes.datasets import Dataset
 from llkd_client.shapes.jobs import Job
@@ -39,6 +40,7 @@ def distill(
     Raises:
         JobFailed: it failed or was cancelled.
     """
+    core = _telling(core, progress)
     name = request.get("name")
     pool = yield from _dataset(core, texts, name=name, columns=columns, progress=progress)
     evaluation = None
@@ -70,6 +72,7 @@ def see_through(core: Core, job_id: str, *, progress: Progress) -> Operation[Job
     Raises:
         JobFailed: it failed or was cancelled.
     """
+    core = _telling(core, progress)
     try:
         job = yield from jobs.wait(core, job_id, poll_seconds=POLL_SECONDS, on_progress=progress.at)
     except GeneratorExit:
@@ -85,6 +88,13 @@ def see_through(core: Core, job_id: str, *, progress: Progress) -> Operation[Job
         raise
     progress.end()
     return job.require_success()
+
+
+def _telling(core: Core, progress: Progress) -> Core:
+    """With its long waits shown, unless somebody is told of them already."""
+    if core.retry.on_wait is not None:
+        return core
+    return replace(core, retry=replace(core.retry, on_wait=telling_long_waits(progress.say)))
 
 
 def _dataset(

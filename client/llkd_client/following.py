@@ -108,7 +108,7 @@ def _events(core: Core, path: str, place: str) -> Operation[None]:
         wait = core.retry.wait_before_next(failure, attempt=failures, repeat=Repeat.ALWAYS)
         if wait is None:
             raise failure
-        yield Sleep(wait)
+        yield from core.pause(wait, failure)
 
 
 def _stream_request(path: str, place: str) -> Request:
@@ -191,7 +191,7 @@ def download(core: Core, request: Request, target: Path) -> Operation[Path]:
         pause = core.retry.wait_before_next(failure, attempt=failures, repeat=request.repeat)
         if pause is None:
             raise failure
-        yield Sleep(pause)
+        yield from core.pause(pause, failure)
 
 
 def _write(path: Path) -> Operation[Path]:

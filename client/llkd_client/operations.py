@@ -6,7 +6,7 @@ the same one is driven by a blocking client and by an asynchronous one.
 
 import math
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, Generic, TypeVar
@@ -72,6 +72,9 @@ class Items(Generic[T]):
     operation: Operation[None]
 
 
+OnWait = Callable[[float, LlkdError], None]
+
+
 @dataclass(frozen=True)
 class RetryPolicy:
     """How often a request is sent again, and when.
@@ -84,6 +87,7 @@ class RetryPolicy:
             default more than the minute that the service asks for where its queue is full.
         longest_in_progress: seconds to wait, in all, for an earlier attempt of the same request
             that lost its connection and is still at work. A large upload is for minutes.
+        on_wait: is told, before each wait, how many seconds it takes and what failed.
     """
 
     attempts: int = 8
@@ -91,6 +95,7 @@ class RetryPolicy:
     longest_wait: float = 10.0
     longest_retry_after: float = 120.0
     longest_in_progress: float = 600.0
+    on_wait: OnWait | None = None
     random: Random = field(default_factory=Random, repr=False)
 
     def wait_before_next(self, failure: LlkdError, *, attempt: int, repeat: Repeat) -> float | None:
@@ -160,7 +165,13 @@ class Core:
             if wait is None or left <= 0:
                 raise failure
             may_be_done = may_be_done or not isinstance(failure, Overloaded)
-            yield Sleep(min(wait, left))
+            yield from self.pause(min(wait, left), failure)
+
+    def pause(self, seconds: float, failure: LlkdError) -> Operation[None]:
+        """Wait because of this failure, and say so."""
+        if self.retry.on_wait is not None:
+            self.retry.on_wait(seconds, failure)
+        yield Sleep(seconds)
 
     def fetch(self, shape: type[S], request: Request) -> Operation[S]:
         """What `ask` answers, as this shape."""

@@ -3,15 +3,20 @@
 import html
 import shutil
 import sys
+from collections.abc import Callable
 from types import ModuleType
 from typing import IO, Any, Protocol
 
+from llkd_client.errors import LlkdError
+from llkd_client.operations import OnWait
 from llkd_client.shapes.jobs import Job
 
 BAR_WIDTH = 24
 FULL, EMPTY = "━", "─"
 # Without a terminal a line is printed for a new stage, or after this many more percent.
 LINE_EVERY_PERCENT = 10.0
+# Longer than any wait that the service has not asked for; whoever watches would wonder.
+LONG_WAIT_SECONDS = 15.0
 
 
 class Progress(Protocol):
@@ -47,6 +52,17 @@ def describe(job: Job) -> str:
     if progress.eta_seconds is not None and job.state == "running":
         parts.append(f"{progress.eta_seconds:.0f} s left")
     return " · ".join(parts)
+
+
+def telling_long_waits(say: Callable[[str], None]) -> OnWait:
+    """Takes what a RetryPolicy tells of its waits, and says what is worth a line."""
+
+    def told(seconds: float, failure: LlkdError) -> None:
+        if seconds >= LONG_WAIT_SECONDS:
+            why, *_ = str(failure).split("\n")
+            say(f"{why} (asked again in {seconds:.0f} s)")
+
+    return told
 
 
 def find_progress(stream: IO[str] | None = None) -> Progress:

@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import time
 from pathlib import Path
 from types import ModuleType
 
@@ -18,6 +19,7 @@ from llkd_client import (
     JobFailed,
     Lines,
     NotFound,
+    RetryPolicy,
     TerminalBar,
 )
 from llkd_client.progress import NotebookBar, Silence, describe, find_progress
@@ -226,6 +228,23 @@ class TestDistill:
             script.client().distill("ds_1", ["x", "y"], progress=progress)
         assert 'client.attach("job_1")' in progress.said
         assert [request.method for request in script.asked] == ["POST", "GET"]
+
+    def test_a_long_wait_that_the_service_asks_for_is_said(self, monkeypatch: pytest.MonkeyPatch):
+        waits: list[float] = []
+        monkeypatch.setattr(time, "sleep", waits.append)
+        stream = io.StringIO()
+        full = problem(429, "too-many-jobs", detail="20 wait.", headers={"Retry-After": "60"})
+        script = Script(
+            problem(503),
+            full,
+            httpx.Response(202, json=job("queued")),
+            httpx.Response(200, json=job("succeeded", model_id="model_1")),
+        )
+        client = script.client(retry=RetryPolicy())
+        client.distill("ds_1", ["x", "y"], progress=Lines(stream))
+        assert len(waits) == 2
+        said, *_ = stream.getvalue().splitlines()
+        assert said.startswith("No: 20 wait. (asked again in 6")
 
     def test_a_job_that_is_not_there_does_not_go_on(self):
         stream = Terminal()

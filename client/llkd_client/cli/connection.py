@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from llkd_client.cli.output import say_over
+
 if TYPE_CHECKING:
     from llkd_client import Client
 
@@ -19,8 +21,10 @@ FEW_SECONDS = 30.0
 def connected(context: typer.Context) -> Iterator["Client"]:
     """For a command that is over soon."""
     from llkd_client import Client, RetryPolicy
+    from llkd_client.progress import telling_long_waits
 
-    retry = RetryPolicy(attempts=FEW_ATTEMPTS, longest_retry_after=FEW_SECONDS)
+    told = telling_long_waits(say_over)
+    retry = RetryPolicy(attempts=FEW_ATTEMPTS, longest_retry_after=FEW_SECONDS, on_wait=told)
     with Client(_url(context), retry=retry) as client:
         yield client
 
@@ -28,11 +32,13 @@ def connected(context: typer.Context) -> Iterator["Client"]:
 @contextmanager
 def patiently_connected(context: typer.Context) -> Iterator["Client"]:
     """For a command that shall outlive a restart of the service."""
-    from llkd_client import Client
+    from llkd_client import Client, RetryPolicy
+    from llkd_client.progress import telling_long_waits
 
     with connected(context) as greeter:
         greeter.healthz()
-    with Client(_url(context)) as client:
+    retry = RetryPolicy(on_wait=telling_long_waits(say_over))
+    with Client(_url(context), retry=retry) as client:
         yield client
 
 

@@ -38,6 +38,11 @@ def say(line: object) -> None:
     sys.stderr.flush()
 
 
+def say_over(line: object) -> None:
+    """As `say`, in the place of a bar that may be there; it is drawn again below."""
+    say(f"\r\x1b[2K{line}" if sys.stderr.isatty() else line)
+
+
 def print_json(told: "BaseModel | Mapping[str, Any]") -> None:
     """One document on one line, with the fields that came and no others."""
     document = told if isinstance(told, Mapping) else as_document(told)

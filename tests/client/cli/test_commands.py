@@ -11,14 +11,19 @@ from typing import Any
 
 import httpx
 import pytest
+import typer
+from typer.main import get_command
 from typer.testing import CliRunner, Result
 
 import llkd_client
+from llkd_client import Overloaded, RetryPolicy
 from llkd_client.cli.asking import read_labels
+from llkd_client.cli.connection import connected, patiently_connected
 from llkd_client.cli.lines import Line
 from llkd_client.cli.main import app
 from llkd_client.cli.output import print_json
 from llkd_client.cli.predict import _asked, _batches, _parts
+from llkd_client.errors import Problem
 from tests.client.parts import DATASET, QUICK, URL, Script, job, problem
 
 Run = Callable[..., Result]
@@ -246,6 +251,28 @@ class TestWatch:
         assert "87.5%" in result.stdout
         assert "model" not in result.stdout
         assert "llkd predict" not in result.stdout
+
+
+class TestWaits:
+    @pytest.mark.parametrize("connect", [connected, patiently_connected])
+    def test_long_ones_are_said(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], connect
+    ):
+        policies: list[RetryPolicy] = []
+
+        def client(url: str | None, *, retry: RetryPolicy) -> llkd_client.Client:
+            policies.append(retry)
+            return real(url, transport=httpx.MockTransport(Script(HEALTH)))
+
+        real = llkd_client.Client
+        monkeypatch.setattr(llkd_client, "Client", client)
+        with connect(typer.Context(get_command(app), obj=URL)):
+            busy = Overloaded(Problem(503, "unavailable", "Busy", ""))
+            for on_wait in (each.on_wait for each in policies):
+                assert on_wait is not None
+                on_wait(5.0, busy)
+                on_wait(30.0, busy)
+        assert capsys.readouterr().err == "Busy (asked again in 30 s)\n" * len(policies)
 
 
 class TestEstimate:
