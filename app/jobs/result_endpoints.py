@@ -1,4 +1,4 @@
-"""Labels and report of a job: what a job made, to read or to take away."""
+"""What a job made, to read or to take away: labels, report, audit, a pilot's forecast."""
 
 from typing import Annotated
 
@@ -7,12 +7,13 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response, StreamingResponse
 
 from app.dependencies import ArtifactsDep, DatabaseDep, ReadSession, TenantDep
-from app.jobs import audit, disagreements, labels, report
+from app.jobs import audit, disagreements, labels, pilot, report
 from app.jobs.audit import AuditRead
 from app.jobs.comparison import Comparison, compare_jobs
 from app.jobs.disagreements import DisagreementRead
 from app.jobs.label_schemas import MEDIA_TYPES, ExportFormat, LabelRead
 from app.jobs.paths import JobIdPath
+from app.jobs.pilot import ForecastRead
 from app.jobs.report_schemas import ReportRead
 from app.pages import InvalidCursor, LimitParam, Page
 from app.strict_json import StrictRoute
@@ -88,6 +89,12 @@ def compare(
 def read_report(job_id: JobIdPath, session: ReadSession, tenant: TenantDep) -> ReportRead:
     """How good teacher and student are, and what it took."""
     return report.read_report(session, tenant, job_id)
+
+
+@router.get("/{job_id}/forecast", response_model=ForecastRead)
+def read_forecast(job_id: JobIdPath, session: ReadSession, tenant: TenantDep) -> ForecastRead:
+    """What a pilot expects of more answers; to ask starts no pilot, and buys nothing."""
+    return pilot.read_forecast(session, tenant, job_id)
 
 
 @router.get("/{job_id}/disagreements", response_model=Page[DisagreementRead])
