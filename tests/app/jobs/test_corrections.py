@@ -1,14 +1,17 @@
 """POST /jobs with `corrections`: a person's labels in the place of a teacher's answers."""
 
+from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
+from app.jobs import corrections
 from core.artifacts import ArtifactStore
 from core.db.session import Database
 from core.ids import DatasetId, JobId
-from core.label_files import PERSON, UNASKED, LabelEntry, Role
+from core.label_files import PERSON, UNASKED, LabelEntry, Role, read_roles
 from core.lifecycle import Stage
 from tests.app.jobs.parts import (
     TRAIN_OUTPUT,
@@ -148,6 +151,24 @@ class TestRefusing:
         answer = replayed(client, base, *corrections)
         assert answer.status_code == 422
         assert [each["pointer"] for each in answer.json()["errors"]] == [pointer]
+
+
+class TestReading:
+    @pytest.mark.parametrize("path", ["/jobs", "/jobs/estimate"])
+    def test_no_transaction_is_open_while_the_answers_are_read(
+        self, client: TestClient, base: str, monkeypatch: pytest.MonkeyPatch, path: str
+    ) -> None:
+        pool = client.app.state.database.engine.pool  # type: ignore[attr-defined]
+        open_then = []
+
+        def read(labels: Path, indices: Collection[int]) -> dict[int, Role]:
+            open_then.append(pool.checkedout())
+            return read_roles(labels, indices)
+
+        monkeypatch.setattr(corrections, "read_roles", read)
+        body = {"from_job": base, "corrections": [correction(3)]}
+        assert client.post(path, json=body).status_code in {200, 202}
+        assert open_then == [0]
 
 
 class TestTelling:
