@@ -66,8 +66,9 @@ def estimate_job(
         with desk.database.read() as session:
             asked = whole_request(session, tenant, body)
             answers = find_answers(session, desk.artifacts, body)
-        checked_corrections(body, asked, answers=answers)
         replay = _check(desk, tenant, asked, is_replay=True)
+        # The answers go with the dataset, which is known to be there by now.
+        checked_corrections(body, asked, answers=answers)
         return _tell(replay, ASKS_NOBODY, sample_texts=0, timed_rows=replay.pool.rows)
     found = _check(desk, tenant, body, is_replay=False)
     samples = _samples(found, desk.artifacts)

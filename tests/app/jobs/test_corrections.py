@@ -9,7 +9,10 @@ from fastapi.testclient import TestClient
 
 from app.jobs import corrections
 from core.artifacts import ArtifactStore
+from core.db.base import db_now
+from core.db.repositories.stages import StageRepository
 from core.db.session import Database
+from core.db.tables import DatasetRow
 from core.ids import DatasetId, JobId
 from core.label_files import PERSON, UNASKED, LabelEntry, Role, read_roles
 from core.lifecycle import Stage
@@ -217,6 +220,25 @@ class TestEstimating:
         answer = client.post("/jobs/estimate", json=body)
         assert answer.status_code == 422
         assert answer.json()["errors"][0]["pointer"] == "/corrections/0/index"
+
+    def test_answers_that_went_with_their_dataset_are_gone(
+        self,
+        client: TestClient,
+        base: str,
+        dataset_id: DatasetId,
+        database: Database,
+        artifacts: ArtifactStore,
+    ) -> None:
+        with database.write() as session:
+            dataset = session.get(DatasetRow, dataset_id)
+            assert dataset is not None
+            dataset.deleted_at = db_now()
+            labels = StageRepository(session).get(JobId(base))[Stage.LABEL].output["labels"]
+        artifacts.path(labels).unlink()
+        body = {"from_job": base, "corrections": [correction(3)]}
+        for path in ("/jobs", "/jobs/estimate"):
+            answer = client.post(path, json=body)
+            assert (answer.status_code, answer.json()["code"]) == (410, "gone")
 
     def test_a_pilot_of_it_would_buy_what_is_there(self, client: TestClient, base: str) -> None:
         answer = client.post("/jobs/estimate", json={"from_job": base, "pilot": True})
