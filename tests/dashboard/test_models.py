@@ -89,7 +89,10 @@ class TestAliases:
         target = page.get_by_label("What champion points at")
         expect(target).to_be_visible()
         with page.expect_response(lambda answer: answer.request.method == "PUT"):
+            target.focus()
             target.select_option(label="version 1")
+        expect(target).to_be_focused()
+        expect(page.get_by_label("Version", exact=True)).to_contain_text("version 1 (champion)")
         path = f"/models/{model_name}/aliases"
         expect(page.get_by_label("What champion points at")).to_have_value(
             api.http.get(f"/models/{model_name}@champion").json()["id"]
@@ -97,6 +100,8 @@ class TestAliases:
         page.get_by_role("button", name="Delete the alias champion").click()
         page.get_by_role("dialog").get_by_role("button", name="Delete").click()
         expect(page.get_by_text("None of yours yet")).to_be_visible()
+        expect(page.get_by_label("New alias")).to_be_focused()
+        expect(page.get_by_label("Version", exact=True)).not_to_contain_text("champion")
         left = [alias["alias"] for alias in api.http.get(path).json()["data"]]
         assert left == ["latest"]
 
