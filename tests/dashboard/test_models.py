@@ -45,6 +45,17 @@ class TestModels:
         expect(page.get_by_role("heading", name=model_name, exact=True)).to_be_visible()
 
 
+class TestTables:
+    def test_one_is_a_tab_stop_only_where_it_scrolls(
+        self, page: Page, narrow_page: Page, model_name: str
+    ) -> None:
+        page.goto("/#/models")
+        expect(page.locator(".scroll:not([tabindex])")).to_have_count(1)
+        narrow_page.goto(f"/#/models/{model_name}")
+        versions = narrow_page.get_by_role("group", name="Versions, scrolls sideways")
+        expect(versions).to_have_attribute("tabindex", "0")
+
+
 class TestPlayground:
     def test_typing_shows_every_label_with_its_score(self, page: Page, model_name: str) -> None:
         page.goto(f"/#/models/{model_name}")
