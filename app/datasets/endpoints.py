@@ -20,6 +20,7 @@ from app.dependencies import (
     TenantDep,
     WriteSession,
 )
+from app.found_files import read_found
 from app.idempotency import REPLAYED, IdempotencyKeyDep
 from app.pages import AfterParam, InvalidCursor, LimitParam, Page, check_cursor
 from app.strict_json import StrictRoute
@@ -95,9 +96,11 @@ def list_rows(
 ) -> dict[str, Any]:
     """The different texts, in the order of their first appearance."""
     start = _start(after)
-    with database.read() as session:
-        digest = service.find_dataset(session, tenant, dataset_id).rows_artifact
-    return service.read_entries(artifacts.path(digest), start=start, limit=limit)
+    return read_found(
+        database,
+        lambda session: service.find_dataset(session, tenant, dataset_id).rows_artifact,
+        lambda digest: service.read_entries(artifacts.path(digest), start=start, limit=limit),
+    )
 
 
 @router.get("/{dataset_id}/issues", response_model=Page[IssueRead])
@@ -111,9 +114,11 @@ def list_issues(
 ) -> dict[str, Any]:
     """Rows that were set aside and values that were dropped, each with its place and reason."""
     start = _start(after)
-    with database.read() as session:
-        digest = service.find_dataset(session, tenant, dataset_id).issues_artifact
-    return service.read_entries(artifacts.path(digest), start=start, limit=limit)
+    return read_found(
+        database,
+        lambda session: service.find_dataset(session, tenant, dataset_id).issues_artifact,
+        lambda digest: service.read_entries(artifacts.path(digest), start=start, limit=limit),
+    )
 
 
 @router.delete("/{dataset_id}", status_code=204)

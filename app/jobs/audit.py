@@ -19,15 +19,16 @@ from core.ids import TenantId
 from core.lifecycle import Stage
 
 Json = dict[str, Any]
+# More than a student reads of a text, and enough to judge its label by; up to 500 texts come at
+# once, and nothing else bounds them.
+SHOWN_CHARACTERS = 2000
 
 
 class AuditedText(Told):
     """A text with its pseudo-label."""
 
     index: int = Field(description="Place of the text in its dataset, from 0.", examples=[17])
-    text: str = Field(
-        description="As it stands in the dataset.", examples=["Refund for the crash?"]
-    )
+    text: str = Field(description="Its first 2,000 characters.", examples=["Refund for the crash?"])
     label: str = Field(description="The pseudo-label.", examples=["tech"])
 
 
@@ -163,7 +164,7 @@ def read_audit(files: AuditFiles, *, limit: int) -> AuditRead:
     mentioned = [text for entries in lists.values() for text in _texts_of(entries)]
     texts = read_texts(files.rows, {text["index"] for text in mentioned})
     for text in mentioned:
-        text["text"] = texts[text["index"]]
+        text["text"] = texts[text["index"]][:SHOWN_CHARACTERS]
     return AuditRead(
         object="audit",
         job_id=files.job_id,

@@ -87,16 +87,20 @@ def find_files(
         NotFound: no such job.
         ReportNotReady: its evaluate stage is not done yet.
         NoResult: it never will be.
-        Gone: the dataset with the texts was deleted.
+        Gone: the dataset with the texts was deleted, or the job's own, and the answers with it.
     """
     job = find_job(session, tenant, job_id)
     output = finished_stages(
         session, job, needed=Stage.EVALUATE, result="disagreements", not_ready=ReportNotReady
     )[Stage.EVALUATE].output
     told = output.get("disagreements")
+    measured = None if told is None else artifacts.path(output["measured"])
+    if measured is not None and not measured.exists():
+        # It went with the job's own dataset, also where the texts stand in another.
+        find_rows(session, artifacts, job)
     find = find_rows if told is None or told["source"] != "gold" else find_evaluation_rows
     return DisagreementFiles(
-        measured=None if told is None else artifacts.path(output["measured"]),
+        measured=measured,
         rows=find(session, artifacts, job),
         names=tuple(label["name"] for label in job.spec["labels"]),
     )

@@ -66,6 +66,17 @@ class AuditNotReady(ServiceError):
         super().__init__(f"The evaluate stage of {job_id} is not done.")
 
 
+class ForecastNotReady(ServiceError):
+    """A pilot's forecast exists once its forecast stage is done."""
+
+    status = 409
+    code = "forecast-not-ready"
+    title = "The forecast is not ready"
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"The forecast stage of {job_id} is not done.")
+
+
 class PredictionsNotReady(ServiceError):
     """The file exists once its prediction job has succeeded."""
 

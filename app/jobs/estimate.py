@@ -17,7 +17,7 @@ from app.jobs.estimate_schemas import Cost, EstimateRead, Range
 from app.jobs.intervals import NOTHING, Interval
 from app.jobs.parent import with_parent
 from app.jobs.pilot import find_or_start
-from app.jobs.replay import checked_corrections, whole_request
+from app.jobs.replay import checked_corrections, find_answers, whole_request
 from app.jobs.schemas import EstimateRequest, JobCreate, JobReplay
 from app.jobs.teacher_checks import check_budget, complete_teacher
 from app.jobs.teacher_estimate import SAMPLE_TEXTS, TeacherEstimate, TextSample, estimate_teacher
@@ -65,8 +65,10 @@ def estimate_job(
         # What is left is to learn, and to measure.
         with desk.database.read() as session:
             asked = whole_request(session, tenant, body)
-            checked_corrections(session, desk.artifacts, body, asked)
+            answers = find_answers(session, desk.artifacts, body)
         replay = _check(desk, tenant, asked, is_replay=True)
+        # The answers go with the dataset, which is known to be there by now.
+        checked_corrections(body, asked, answers=answers)
         return _tell(replay, ASKS_NOBODY, sample_texts=0, timed_rows=replay.pool.rows)
     found = _check(desk, tenant, body, is_replay=False)
     samples = _samples(found, desk.artifacts)

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import orjson
 from sqlalchemy.orm import Session
 
+from app.found_files import read_found
 from app.jobs.errors import NoResult, TrainingNotBegun
 from app.jobs.finished import finished_stages
 from app.jobs.history_schemas import (
@@ -54,6 +56,16 @@ class _Course:
         }
 
 
+@dataclass(frozen=True)
+class _Look:
+    """A frame of a map, where all of its frames are, and the texts; either may be None."""
+
+    course: _Course
+    places: Sequence[Json]
+    frame: SelectionFrameRow | None
+    rows: Path | None
+
+
 def read_training(
     session: Session, tenant: TenantId, job_id: str, *, points: int, candidate: int | None
 ) -> bytes:
@@ -90,7 +102,8 @@ def read_selection(
     Raises:
         NotFound, TrainingNotBegun, NoResult: as in `read_training`.
     """
-    with database.read() as session:
+
+    def find(session: Session) -> _Look:
         course = _find_course(session, tenant, job_id, candidate)
         histories = HistoryRepository(session)
         places = histories.frame_places(course.job.id, course.candidate)
@@ -100,13 +113,21 @@ def read_selection(
         except Gone:
             # The figures are the job's own, and stay.
             rows = None
-    # The file is read when the session has ended.
-    texts = {} if frame is None or rows is None else read_texts(rows, frame.points["index"])
-    told = course.told()
+        return _Look(course, places, frame, rows)
+
+    return read_found(database, find, _tell_look)
+
+
+def _tell_look(look: _Look) -> SelectionMapRead:
+    frame = look.frame
+    texts: Mapping[int, str] = {}
+    if frame is not None and look.rows is not None:
+        texts = read_texts(look.rows, frame.points["index"])
+    told = look.course.told()
     return SelectionMapRead(
         object="selection_map",
         **told,
-        frames=[FramePlace(**place) for place in places],
+        frames=[FramePlace(**place) for place in look.places],
         frame=None if frame is None else _tell_frame(frame, told["labels"], texts),
     )
 

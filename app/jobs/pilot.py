@@ -11,13 +11,16 @@ from sqlalchemy.orm import Session
 
 from app.jobs import checks
 from app.jobs.desk import Desk
+from app.jobs.errors import ForecastNotReady
+from app.jobs.finished import finished_stages
 from app.jobs.rows import new_row, queue_row
 from app.jobs.schemas import EXAMPLE_JOB, JobCreate, Told
+from app.jobs.service import find_job
 from app.jobs.teacher_checks import hold_teachers
 from core.db.repositories.inserts import IdempotencyKeyTaken
 from core.db.repositories.jobs import JobRepository
 from core.db.repositories.stages import StageRepository
-from core.db.tables import JobRow
+from core.db.tables import JobRow, JobStageRow
 from core.ids import DatasetId, TenantId
 from core.lifecycle import JobState, Purpose, Stage
 
@@ -98,6 +101,21 @@ def find_or_start(desk: Desk, *, tenant: TenantId, body: JobCreate) -> PilotRead
         return _tell(session, row)
 
 
+def read_forecast(session: Session, tenant: TenantId, job_id: str) -> ForecastRead:
+    """A pilot's own forecast; nothing is bought, and it outlives the dataset.
+
+    Raises:
+        NotFound: no such job.
+        ForecastNotReady: its forecast stage is not done yet.
+        NoResult: it never will be, or the job is no pilot.
+    """
+    job = find_job(session, tenant, job_id)
+    done = finished_stages(
+        session, job, needed=Stage.FORECAST, result="a forecast", not_ready=ForecastNotReady
+    )
+    return _forecast_of(done[Stage.FORECAST])
+
+
 def score_forecast(
     session: Session, job: JobRow, *, answers: int, actual: float | None
 ) -> ForecastScore | None:
@@ -150,7 +168,11 @@ def _forecast(session: Session, pilot: JobRow) -> ForecastRead | None:
     done = StageRepository(session).get(pilot.id)
     if Stage.FORECAST not in done:
         return None
-    return ForecastRead.model_validate(done[Stage.FORECAST].output["forecast"])
+    return _forecast_of(done[Stage.FORECAST])
+
+
+def _forecast_of(done: JobStageRow) -> ForecastRead:
+    return ForecastRead.model_validate(done.output["forecast"])
 
 
 def _at(forecast: ForecastRead, answers: int) -> ForecastPoint:

@@ -1,5 +1,6 @@
 """An earlier job's request, with what a replay changes of it."""
 
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -50,25 +51,29 @@ def whole_request(session: Session, tenant: TenantId, replay: JobReplay) -> JobC
     )
 
 
+def find_answers(session: Session, artifacts: ArtifactStore, replay: JobReplay) -> Path:
+    """The file of the answers that are replayed, of a job whose label stage is done."""
+    labelled = StageRepository(session).get(JobId(replay.from_job))[Stage.LABEL]
+    return artifacts.path(labelled.output["labels"])
+
+
 def checked_corrections(
-    session: Session, artifacts: ArtifactStore, replay: JobReplay, body: JobCreate
+    replay: JobReplay, body: JobCreate, *, answers: Path
 ) -> list[dict[str, Any]] | None:
     """The replay's corrections as its row holds them; None without any.
 
+    Reads a file: no transaction should be open meanwhile.
+
     Args:
         body: what `whole_request` has made of it.
+        answers: see `find_answers`.
 
     Raises:
         ValidationFailed: see `check_corrections`.
     """
     if not replay.corrections:
         return None
-    labelled = StageRepository(session).get(JobId(replay.from_job))[Stage.LABEL]
-    return check_corrections(
-        replay.corrections,
-        names=body.label_names,
-        labels=artifacts.path(labelled.output["labels"]),
-    )
+    return check_corrections(replay.corrections, names=body.label_names, labels=answers)
 
 
 def _rates(student: StudentSpec) -> set[float]:

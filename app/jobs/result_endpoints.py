@@ -1,4 +1,4 @@
-"""Labels and report of a job: what a job made, to read or to take away."""
+"""What a job made, to read or to take away: labels, report, audit, a pilot's forecast."""
 
 from typing import Annotated
 
@@ -7,12 +7,14 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response, StreamingResponse
 
 from app.dependencies import ArtifactsDep, DatabaseDep, ReadSession, TenantDep
-from app.jobs import audit, disagreements, labels, report
+from app.found_files import read_found
+from app.jobs import audit, disagreements, labels, pilot, report
 from app.jobs.audit import AuditRead
 from app.jobs.comparison import Comparison, compare_jobs
 from app.jobs.disagreements import DisagreementRead
 from app.jobs.label_schemas import MEDIA_TYPES, ExportFormat, LabelRead
 from app.jobs.paths import JobIdPath
+from app.jobs.pilot import ForecastRead
 from app.jobs.report_schemas import ReportRead
 from app.pages import InvalidCursor, LimitParam, Page
 from app.strict_json import StrictRoute
@@ -56,12 +58,16 @@ def read_labels(
 ) -> Response:
     """The teacher's answers beside their texts, in the order of the dataset."""
     start = _start(after)
+    if export_as is None:
+        page = read_found(
+            database,
+            lambda session: labels.find_files(session, artifacts, tenant, job_id),
+            lambda files: labels.read_page(files, start=start, limit=limit),
+        )
+        return Response(orjson.dumps(page, default=_dump), media_type="application/json")
     # Ended before the answer begins: an export of millions of rows must not hold it.
     with database.read() as session:
         files = labels.find_files(session, artifacts, tenant, job_id)
-    if export_as is None:
-        page = labels.read_page(files, start=start, limit=limit)
-        return Response(orjson.dumps(page, default=_dump), media_type="application/json")
     name = f"{job_id}-labels.{export_as}"
     return StreamingResponse(
         labels.export(files, export_as, safe_csv=safe_csv),
@@ -90,6 +96,12 @@ def read_report(job_id: JobIdPath, session: ReadSession, tenant: TenantDep) -> R
     return report.read_report(session, tenant, job_id)
 
 
+@router.get("/{job_id}/forecast", response_model=ForecastRead)
+def read_forecast(job_id: JobIdPath, session: ReadSession, tenant: TenantDep) -> ForecastRead:
+    """What a pilot expects of more answers; to ask starts no pilot, and buys nothing."""
+    return pilot.read_forecast(session, tenant, job_id)
+
+
 @router.get("/{job_id}/disagreements", response_model=Page[DisagreementRead])
 def read_disagreements(
     job_id: JobIdPath,
@@ -107,9 +119,11 @@ def read_disagreements(
     As sure as the less sure of the two. Which texts were compared, and how many there are, is in
     the report.
     """
-    with database.read() as session:
-        files = disagreements.find_files(session, artifacts, tenant, job_id)
-    return disagreements.read_disagreements(files, after=after, limit=limit)
+    return read_found(
+        database,
+        lambda session: disagreements.find_files(session, artifacts, tenant, job_id),
+        lambda files: disagreements.read_disagreements(files, after=after, limit=limit),
+    )
 
 
 @router.get("/{job_id}/audit", response_model=AuditRead)
@@ -122,9 +136,11 @@ def read_audit(
     limit: LimitParam = 50,
 ) -> AuditRead:
     """Which pseudo-labels are likely wrong, which labels overlap, which texts fit none."""
-    with database.read() as session:
-        files = audit.find_files(session, artifacts, tenant, job_id)
-    return audit.read_audit(files, limit=limit)
+    return read_found(
+        database,
+        lambda session: audit.find_files(session, artifacts, tenant, job_id),
+        lambda files: audit.read_audit(files, limit=limit),
+    )
 
 
 def _start(after: str | None) -> int:

@@ -13,7 +13,7 @@ from app.jobs.desk import Desk
 from app.jobs.errors import JobNotCancellable
 from app.jobs.event_stream import EVENTS_A_POLL, News
 from app.jobs.parent import hold_parent, with_parent
-from app.jobs.replay import checked_corrections, whole_request
+from app.jobs.replay import checked_corrections, find_answers, whole_request
 from app.jobs.rows import new_row, queue_row
 from app.jobs.schemas import JobCreate, JobRead, JobReplay
 from app.jobs.teacher_checks import check_budget, hold_teachers, with_teacher
@@ -52,11 +52,12 @@ def create_job(
         IdempotencyMismatch: the key came before with another request.
         TooManyJobs: this tenant has as many unfinished ones as are allowed.
     """
-    replay, from_job = None, None
+    replay, from_job, answers = None, None, None
     if isinstance(body, JobReplay):
         replay, from_job = body, JobId(body.from_job)
         with desk.database.read() as session:
             body = whole_request(session, tenant, replay)
+            answers = find_answers(session, desk.artifacts, replay)
     # Of what was asked: a name may mean another model when the request comes again.
     digest = request_digest(body.resolved(), replay=replay, retry_of=retry_of)
     with desk.database.read() as session:
@@ -72,9 +73,8 @@ def create_job(
     checks.check_models(body, desk.models)
     checks.check_files(body, datasets, desk.artifacts)
     corrections = None
-    if replay is not None:
-        with desk.database.read() as session:
-            corrections = checked_corrections(session, desk.artifacts, replay, body)
+    if replay is not None and answers is not None:
+        corrections = checked_corrections(replay, body, answers=answers)
     with desk.database.write() as session:
         checks.hold_datasets(session, tenant, body)
         hold_teachers(session, tenant, body.teacher)

@@ -197,6 +197,22 @@ class TestOneString:
             Script().client(kind).predict_each("tickets", told)
 
 
+class TestForecast:
+    @pytest.mark.parametrize("kind", ["sync", "async"])
+    def test_it_is_read_and_no_pilot_is_asked_for(self, kind: str):
+        point = {"answers": 300, "value": 0.7, "low": 0.6, "high": 0.8}
+        told = {"against": "gold", "measured_on": 80, "points": [point]}
+        script = Script(httpx.Response(200, json=told))
+        forecast = script.client(kind).jobs.forecast("job_1")
+        assert (forecast.against, forecast.points[0].answers, forecast.points[0].low) == (
+            "gold",
+            300,
+            0.6,
+        )
+        (asked,) = script.asked
+        assert (asked.method, asked.url.path) == ("GET", "/jobs/job_1/forecast")
+
+
 class TestDistill:
     def test_a_job_that_fails_is_raised_with_its_problem(self):
         error = {"code": "too-few-labels", "title": "Too few labels", "detail": "3 of 40"}

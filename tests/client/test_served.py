@@ -106,6 +106,11 @@ class TestJobs:
         assert told.rows == 240
         assert told.steps.high > 0
 
+    def test_only_a_pilot_has_a_forecast(self, kind, served: Served):
+        with pytest.raises(Conflict) as caught:
+            served.client(kind).jobs.forecast(served.job.id)
+        assert caught.value.code == "no-result"
+
     def test_labels_are_paged_and_exported(self, kind, served: Served, tmp_path: Path):
         client = served.client(kind)
         labels = list(client.jobs.labels(served.job.id))

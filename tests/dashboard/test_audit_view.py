@@ -1,9 +1,9 @@
 """The label audit: corrected from the keyboard, kept, and the start of the next job."""
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.acceptance.deployment import Deployment
-from tests.dashboard.browser import save_screenshot
+from tests.dashboard.browser import Complaints, save_screenshot
 
 
 class TestAudit:
@@ -42,6 +42,30 @@ class TestAudit:
         told = service.tell(next_job)
         assert told["from_job"] == finished_job
         service.wait_for_end(next_job)
+
+    def test_a_start_whose_answer_was_lost_is_sent_again_as_the_same_one(
+        self, page: Page, complaints: Complaints, finished_job: str
+    ) -> None:
+        complaints.expect("503")
+        keys: list[str] = []
+
+        def lose_the_first(route: Route) -> None:
+            keys.append(route.request.headers["idempotency-key"])
+            if len(keys) == 1:
+                route.fulfill(status=503, json={"title": "Busy", "status": 503})
+            else:
+                route.fulfill(status=202, json={"id": finished_job})
+
+        page.route("**/jobs", lose_the_first)
+        page.goto(f"/#/jobs/{finished_job}/audit")
+        page.locator(".judged").first.focus()
+        page.keyboard.press("1")
+        page.get_by_role("button", name="Start the next job").click()
+        expect(page.get_by_role("alert")).to_contain_text("Busy")
+        page.get_by_role("button", name="Start the next job").click()
+        page.wait_for_url(f"**/#/jobs/{finished_job}")
+        assert len(keys) == 2
+        assert len(set(keys)) == 1
 
     def test_more_than_a_job_takes_are_refused_in_sight(
         self, page: Page, finished_job: str

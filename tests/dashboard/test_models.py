@@ -45,6 +45,17 @@ class TestModels:
         expect(page.get_by_role("heading", name=model_name, exact=True)).to_be_visible()
 
 
+class TestTables:
+    def test_one_is_a_tab_stop_only_where_it_scrolls(
+        self, page: Page, narrow_page: Page, model_name: str
+    ) -> None:
+        page.goto("/#/models")
+        expect(page.locator(".scroll:not([tabindex])")).to_have_count(1)
+        narrow_page.goto(f"/#/models/{model_name}")
+        versions = narrow_page.get_by_role("group", name="Versions, scrolls sideways")
+        expect(versions).to_have_attribute("tabindex", "0")
+
+
 class TestPlayground:
     def test_typing_shows_every_label_with_its_score(self, page: Page, model_name: str) -> None:
         page.goto(f"/#/models/{model_name}")
@@ -89,7 +100,10 @@ class TestAliases:
         target = page.get_by_label("What champion points at")
         expect(target).to_be_visible()
         with page.expect_response(lambda answer: answer.request.method == "PUT"):
+            target.focus()
             target.select_option(label="version 1")
+        expect(target).to_be_focused()
+        expect(page.get_by_label("Version", exact=True)).to_contain_text("version 1 (champion)")
         path = f"/models/{model_name}/aliases"
         expect(page.get_by_label("What champion points at")).to_have_value(
             api.http.get(f"/models/{model_name}@champion").json()["id"]
@@ -97,6 +111,8 @@ class TestAliases:
         page.get_by_role("button", name="Delete the alias champion").click()
         page.get_by_role("dialog").get_by_role("button", name="Delete").click()
         expect(page.get_by_text("None of yours yet")).to_be_visible()
+        expect(page.get_by_label("New alias")).to_be_focused()
+        expect(page.get_by_label("Version", exact=True)).not_to_contain_text("champion")
         left = [alias["alias"] for alias in api.http.get(path).json()["data"]]
         assert left == ["latest"]
 

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.acceptance.deployment import Deployment
 from tests.dashboard.browser import save_screenshot
@@ -137,6 +137,29 @@ class TestNewJob:
         # A pilot is about one question: another has none yet.
         page.get_by_label("Name", exact=True).first.fill("renamed")
         expect(pilot).to_have_count(0)
+
+    def test_a_pilot_of_what_was_asked_before_is_not_shown_for_what_is_asked_now(
+        self, page: Page, dataset_id: str
+    ) -> None:
+        waiting: list[Route] = []
+
+        def hold_the_pilot(route: Route) -> None:
+            if (route.request.post_data_json or {}).get("pilot"):
+                waiting.append(route)
+            else:
+                route.fallback()
+
+        page.route("**/jobs/estimate", hold_the_pilot)
+        page.goto(f"/#/new?dataset={dataset_id}")
+        page.get_by_role("button", name="Take the 3 gold labels").click()
+        page.get_by_role("button", name="Forecast from 300 answers").click()
+        expect(page.get_by_role("button", name="Asking")).to_be_disabled()
+        page.get_by_label("Name", exact=True).first.fill("renamed")
+        pilot = {"job_id": "job_1", "state": "queued", "error": None, "forecast": None}
+        (route,) = waiting
+        route.fulfill(json={"pilot": pilot})
+        expect(page.get_by_role("button", name="Forecast from 300 answers")).to_be_enabled()
+        expect(page.get_by_role("link", name="The pilot and its forecast")).to_have_count(0)
 
     def test_a_started_job_is_shown_and_listed(
         self, page: Page, dataset_id: str, service: Deployment

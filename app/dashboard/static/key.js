@@ -1,4 +1,4 @@
-// The API key: asked for only when the service wants one, kept only as long as this tab.
+// The API key: asked for only when the service wants one, kept only as long as this tab and those it opens.
 
 import { h, uid } from "./dom.js";
 
@@ -46,7 +46,7 @@ function showDialog({ wasWrong }) {
     { "aria-labelledby": `${id}-title` },
     h("h2", { id: `${id}-title` }, "This service asks for a key"),
     wasWrong ? h("p.bad-text", { role: "alert" }, "The key that was sent is not valid.") : null,
-    h("p.muted", "It is kept in this tab alone, and sent to this service alone."),
+    h("p.muted", "It is kept in this tab and those that it opens, and sent to this service alone."),
     h("label", { for: id }, "API key"),
     input,
   );

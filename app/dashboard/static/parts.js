@@ -46,10 +46,20 @@ export async function load(place, what, work, { signal, onShown } = {}) {
   await onShown?.();
 }
 
+// A tab stop only where there is something to scroll; what is never laid out, as in a file, keeps it.
+const widths = new ResizeObserver((seen) => {
+  for (const { target } of seen) {
+    const box = target.isConnected ? target.closest(".scroll") : null;
+    if (!box) widths.unobserve(target);
+    else if (box.scrollWidth > box.clientWidth) box.setAttribute("tabindex", "0");
+    else box.removeAttribute("tabindex");
+  }
+});
+
 /** A table that scrolls sideways by itself; columns are [heading, cell of a row, class]. */
 export function table(columns, rows, { caption, rowClass } = {}) {
   const kinds = columns.map(([, , kind]) => kind ?? null);
-  return h(
+  const box = h(
     "div.scroll",
     { tabindex: "0", role: "group", "aria-label": caption ? `${caption}, scrolls sideways` : "Table" },
     h(
@@ -68,6 +78,9 @@ export function table(columns, rows, { caption, rowClass } = {}) {
       ),
     ),
   );
+  widths.observe(box);
+  widths.observe(box.firstChild);
+  return box;
 }
 
 /** Figures with their names: [[name, figure, note], ...]. */

@@ -10,7 +10,7 @@ from llkd_client.following import pages
 from llkd_client.operations import Core, Items, Operation
 from llkd_client.requests import Request, creating, path_of
 from llkd_client.shapes.jobs import Audit, Comparison, Disagreement, Estimate, Event, Job, Label
-from llkd_client.shapes.reports import Report, SelectionMap, TrainingHistory
+from llkd_client.shapes.reports import Forecast, Report, SelectionMap, TrainingHistory
 
 
 def create(core: Core, /, *, idempotency_key: str | None = None, **request: Any) -> Operation[Job]:
@@ -119,6 +119,11 @@ def export_labels(
 def report(core: Core, /, job_id: str) -> Operation[Report]:
     """Raises Conflict before the job has been evaluated."""
     return core.fetch(Report, Request("GET", path_of("jobs", job_id, "report")))
+
+
+def forecast(core: Core, /, job_id: str) -> Operation[Forecast]:
+    """What a pilot expects of more answers; raises Conflict before it has one."""
+    return core.fetch(Forecast, Request("GET", path_of("jobs", job_id, "forecast")))
 
 
 def audit(core: Core, /, job_id: str, *, limit: int | None = None) -> Operation[Audit]:

@@ -1,4 +1,4 @@
-"""A job's report, as far as most ask for it; all else is in it as it came."""
+"""A job's report and a pilot's forecast, as far as most ask for it; all else is as it came."""
 
 from llkd_client.shapes.base import Json, Shape
 from llkd_client.shapes.jobs import TeacherCounts
@@ -126,6 +126,20 @@ class Report(Shape):
         if evaluation is not None and evaluation.agreement_with_teacher is not None:
             return evaluation.agreement_with_teacher
         return None if held_out is None else held_out.value
+
+
+class ForecastPoint(Measured):
+    """The macro-F1 that so many of the teacher's answers are expected to lead to."""
+
+    answers: int
+
+
+class Forecast(Shape):
+    """Macro-F1 by the number of answers, against `gold` or, without enough of it, `teacher`."""
+
+    against: str
+    measured_on: int
+    points: list[ForecastPoint]
 
 
 class TrainingPoint(Shape):

@@ -22,6 +22,7 @@ from tests.app.jobs.parts import (
 )
 
 TEXTS = [f"text {place}" for place in range(9000)]
+TEXTS[4] = "text 4" + "é" * 3000
 EVIDENCE: Json = {
     "teacher_confidence": 0.6,
     "estimated_confidence": None,
@@ -78,14 +79,16 @@ def audited(database: Database, artifacts: ArtifactStore) -> JobId:
     return job_id
 
 
-def test_every_entry_has_its_text(client: TestClient, audited: JobId) -> None:
+def test_every_entry_has_its_text_a_long_one_its_beginning(
+    client: TestClient, audited: JobId
+) -> None:
     audit = client.get(f"/jobs/{audited}/audit").json()
     assert (audit["texts"], audit["read"], audit["totals"]["likely_wrong"]) == (9000, 8500, 1200)
     wrong = [(entry["index"], entry["text"]) for entry in audit["likely_wrong"]]
-    assert wrong == [(8999, "text 8999"), (4, "text 4"), (4097, "text 4097")]
+    assert wrong == [(8999, "text 8999"), (4, TEXTS[4][:2000]), (4097, "text 4097")]
     (pair,) = audit["contradictions"]
     assert (pair["first"]["text"], pair["second"]["text"]) == ("text 5000", "text 1")
-    assert audit["unfitting"][0]["text"] == "text 4"
+    assert audit["unfitting"][0]["text"] == TEXTS[4][:2000]
     assert audit["overlapping_labels"][0]["labels"] == ["billing", "tech"]
 
 

@@ -1,14 +1,20 @@
 """POST /jobs with `corrections`: a person's labels in the place of a teacher's answers."""
 
+from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
+from app.jobs import corrections
 from core.artifacts import ArtifactStore
+from core.db.base import db_now
+from core.db.repositories.stages import StageRepository
 from core.db.session import Database
+from core.db.tables import DatasetRow
 from core.ids import DatasetId, JobId
-from core.label_files import PERSON, UNASKED, LabelEntry, Role
+from core.label_files import PERSON, UNASKED, LabelEntry, Role, read_roles
 from core.lifecycle import Stage
 from tests.app.jobs.parts import (
     TRAIN_OUTPUT,
@@ -150,6 +156,24 @@ class TestRefusing:
         assert [each["pointer"] for each in answer.json()["errors"]] == [pointer]
 
 
+class TestReading:
+    @pytest.mark.parametrize("path", ["/jobs", "/jobs/estimate"])
+    def test_no_transaction_is_open_while_the_answers_are_read(
+        self, client: TestClient, base: str, monkeypatch: pytest.MonkeyPatch, path: str
+    ) -> None:
+        pool = client.app.state.database.engine.pool  # type: ignore[attr-defined]
+        open_then = []
+
+        def read(labels: Path, indices: Collection[int]) -> dict[int, Role]:
+            open_then.append(pool.checkedout())
+            return read_roles(labels, indices)
+
+        monkeypatch.setattr(corrections, "read_roles", read)
+        body = {"from_job": base, "corrections": [correction(3)]}
+        assert client.post(path, json=body).status_code in {200, 202}
+        assert open_then == [0]
+
+
 class TestTelling:
     def test_a_persons_label_is_told_as_one(self, client: TestClient, base: str) -> None:
         page = client.get(f"/jobs/{base}/labels").json()
@@ -196,6 +220,25 @@ class TestEstimating:
         answer = client.post("/jobs/estimate", json=body)
         assert answer.status_code == 422
         assert answer.json()["errors"][0]["pointer"] == "/corrections/0/index"
+
+    def test_answers_that_went_with_their_dataset_are_gone(
+        self,
+        client: TestClient,
+        base: str,
+        dataset_id: DatasetId,
+        database: Database,
+        artifacts: ArtifactStore,
+    ) -> None:
+        with database.write() as session:
+            dataset = session.get(DatasetRow, dataset_id)
+            assert dataset is not None
+            dataset.deleted_at = db_now()
+            labels = StageRepository(session).get(JobId(base))[Stage.LABEL].output["labels"]
+        artifacts.path(labels).unlink()
+        body = {"from_job": base, "corrections": [correction(3)]}
+        for path in ("/jobs", "/jobs/estimate"):
+            answer = client.post(path, json=body)
+            assert (answer.status_code, answer.json()["code"]) == (410, "gone")
 
     def test_a_pilot_of_it_would_buy_what_is_there(self, client: TestClient, base: str) -> None:
         answer = client.post("/jobs/estimate", json={"from_job": base, "pilot": True})

@@ -1,4 +1,4 @@
-"""POST /jobs/estimate with a pilot, and the forecast in a job's report."""
+"""POST /jobs/estimate with a pilot, its forecast alone, and the forecast in a job's report."""
 
 from typing import Any
 
@@ -7,13 +7,15 @@ from fastapi.testclient import TestClient
 
 from core.artifacts import ArtifactStore
 from core.config import Settings
+from core.db.base import db_now
 from core.db.session import Database
-from core.db.tables import JobRow
+from core.db.tables import DatasetRow, JobRow
 from core.ids import DatasetId, JobId
-from core.lifecycle import JobState, Stage
+from core.lifecycle import JobState, Purpose, Stage
 from tests.app.jobs.parts import (
     TRAIN_OUTPUT,
     Json,
+    add_job,
     answered,
     evaluate_output,
     finish_stages,
@@ -126,6 +128,64 @@ class TestPilot:
             "/jobs", json=job_body(dataset_id), headers={"Idempotency-Key": "\x01pilot:x:0"}
         )
         assert answer.status_code == 400
+
+
+class TestForecast:
+    """GET /jobs/{id}/forecast."""
+
+    def test_it_is_what_the_pilot_came_to_and_starts_none(
+        self,
+        client: TestClient,
+        dataset_id: DatasetId,
+        database: Database,
+        artifacts: ArtifactStore,
+    ) -> None:
+        pilot = estimate(client, dataset_id)
+        finish_pilot(database, artifacts, pilot["job_id"])
+        answer = client.get(f"/jobs/{pilot['job_id']}/forecast")
+        assert (answer.status_code, answer.json()) == (200, FORECAST)
+        assert [job["id"] for job in client.get("/jobs").json()["data"]] == [pilot["job_id"]]
+
+    def test_it_outlives_the_dataset(
+        self,
+        client: TestClient,
+        dataset_id: DatasetId,
+        database: Database,
+        artifacts: ArtifactStore,
+    ) -> None:
+        pilot = estimate(client, dataset_id)
+        finish_pilot(database, artifacts, pilot["job_id"])
+        with database.write() as session:
+            dataset = session.get(DatasetRow, dataset_id)
+            assert dataset is not None
+            dataset.deleted_at = db_now()
+        assert client.get(f"/jobs/{pilot['job_id']}/forecast").json() == FORECAST
+
+    def test_it_is_not_there_before_the_pilot_has_ended(
+        self, client: TestClient, dataset_id: DatasetId
+    ) -> None:
+        pilot = estimate(client, dataset_id)
+        answer = client.get(f"/jobs/{pilot['job_id']}/forecast")
+        assert (answer.status_code, answer.json()["code"]) == (409, "forecast-not-ready")
+
+    @pytest.mark.parametrize(
+        ("purpose", "state"),
+        [
+            (Purpose.DISTILL, JobState.QUEUED),
+            (Purpose.REPORT_CARD, JobState.SUCCEEDED),
+            (Purpose.PILOT, JobState.FAILED),
+        ],
+    )
+    def test_one_that_will_never_be_is_not_to_be_polled(
+        self, client: TestClient, database: Database, purpose: Purpose, state: JobState
+    ) -> None:
+        job_id = add_job(database, purpose=purpose.value, state=state)
+        answer = client.get(f"/jobs/{job_id}/forecast")
+        assert (answer.status_code, answer.json()["code"]) == (409, "no-result")
+
+    def test_an_unknown_job_is_not_found(self, client: TestClient) -> None:
+        answer = client.get("/jobs/job_01JZ8Q1V7F2D9S3X6A4E8B0YCW/forecast")
+        assert (answer.status_code, answer.json()["code"]) == (404, "not-found")
 
 
 class TestScore:

@@ -3,6 +3,8 @@
 import { fill, h } from "../dom.js";
 import { percent } from "../format.js";
 
+const SHOWN_CHARACTERS = 2000; // Of a longer text, no more come.
+
 /**
  * An element for a text {index, text, label, ...}; `suggested` is a likelier label, or null.
  *
@@ -15,7 +17,7 @@ export function judged(entry, { suggested = null, facts = [], labels, held }) {
   const element = h(
     "div.judged",
     { tabindex: "-1", dataset: { index: entry.index } },
-    h("p.judged-text", entry.text),
+    h("p.judged-text", entry.text, [...entry.text].length < SHOWN_CHARACTERS ? null : " …"),
     h(
       "p.muted",
       "labelled ",

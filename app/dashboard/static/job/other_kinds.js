@@ -1,7 +1,7 @@
 // What the jobs show that make no model: a pilot's forecast, a report card, predictions.
 
 import { draw } from "../charts.js";
-import { download, get, post } from "../api.js";
+import { download, get, part } from "../api.js";
 import { fill, h } from "../dom.js";
 import { count, money, percent } from "../format.js";
 import { during, figures, table } from "../parts.js";
@@ -32,11 +32,9 @@ export function otherKind(purpose, { signal }) {
 
 async function readPilot(job, { signal }) {
   if (job.state !== "succeeded") return null;
-  // The same question again tells how its pilot stands, and buys nothing.
-  const { request } = job;
-  const told = await post("/jobs/estimate", { ...request, pilot: true }, { signal });
-  const forecast = told.pilot?.forecast;
-  if (!forecast) return h("p.muted", "This pilot's forecast is no longer to be had.");
+  // Never by asking the question again: where its pilot is not the newest, or things have
+  // changed since, that would start another and buy answers.
+  const forecast = await get(`/jobs/${part(job.id)}/forecast`, { signal });
   const chart = h("div.chart");
   const drawIt = () =>
     draw(

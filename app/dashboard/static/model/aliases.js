@@ -7,13 +7,19 @@ import { confirmDialog, during, field, load, problem, select } from "../parts.js
 
 const LATEST = "latest"; // The service moves this one by itself.
 
-export function aliasPanel({ name, versions, signal }) {
+/** A panel; `onChange` is called whenever the versions have been told their aliases anew. */
+export function aliasPanel({ name, versions, onChange, signal }) {
   const path = `/models/${part(name)}/aliases`;
   const list = h("div");
   const result = h("div");
   const options = versions.map((one) => [one.id, `version ${one.version}`]);
-  const show = () =>
-    load(list, "Loading the aliases", async () => rows((await get(path, { query: { limit: 100 }, signal })).data), { signal });
+  const read = async () => {
+    const { data: aliases } = await get(path, { query: { limit: 100 }, signal });
+    for (const one of versions) one.aliases = aliases.filter((alias) => alias.model_id === one.id).map(({ alias }) => alias);
+    if (!signal.aborted) onChange();
+    return rows(aliases);
+  };
+  const show = () => load(list, "Loading the aliases", read, { signal });
 
   /** Move it only from where the page shows it: If-Match carries the ETag of what was shown. */
   async function move(alias, modelId) {
@@ -27,7 +33,8 @@ export function aliasPanel({ name, versions, signal }) {
     });
   }
 
-  const act = async (work) => {
+  // The list is built anew: whoever stood in it stands at the same alias again, or where one is made.
+  const act = async (acted, work) => {
     result.replaceChildren();
     try {
       await work();
@@ -35,18 +42,20 @@ export function aliasPanel({ name, versions, signal }) {
       if (!signal.aborted) fill(result, problem(error));
     }
     await show();
+    if (document.activeElement !== document.body || signal.aborted) return;
+    (list.querySelector(`select[data-alias="${CSS.escape(acted)}"]`) ?? alias).focus({ preventScroll: true });
   };
 
   function rows(aliases) {
     if (!aliases.some((one) => one.alias !== LATEST)) return h("p.muted", `None of yours yet: ${name}@${LATEST} is always the newest version. With one, callers ask for ${name}@champion, and you decide what that is.`);
     return h("ul.plain", aliases.map((alias) => {
       if (alias.alias === LATEST) return h("li", h("code", `@${LATEST}`), h("span.muted", `version ${alias.version}; it is always the newest`));
-      const target = select(options, { value: alias.model_id, "aria-label": `What ${alias.alias} points at` });
-      target.addEventListener("change", () => act(() => move(alias, target.value)));
+      const target = select(options, { value: alias.model_id, "aria-label": `What ${alias.alias} points at`, dataset: { alias: alias.alias } });
+      target.addEventListener("change", () => act(alias.alias, () => move(alias, target.value)));
       const erase = h("button.small.danger", { type: "button", "aria-label": `Delete the alias ${alias.alias}` }, "Delete");
       erase.addEventListener("click", async () => {
         const text = `Calls to ${name}@${alias.alias} will be refused from now on.`;
-        if (await confirmDialog("Delete this alias?", text)) act(() => remove(`${path}/${part(alias.alias)}`));
+        if (await confirmDialog("Delete this alias?", text)) act(alias.alias, () => remove(`${path}/${part(alias.alias)}`));
       });
       return h("li", h("div", h("code", `@${alias.alias}`), h("span.muted.small", ` moved ${ago(alias.moved_at)}`)), h("div.row", h("div", target), erase));
     }));

@@ -19,13 +19,19 @@ export function driftPanel({ signal }) {
   const place = h("div");
   const refresh = h("button.small", { type: "button" }, "Look again");
   let models = [];
-  const read = async () => {
+  let asking = new AbortController();
+  const read = async (mine) => {
     const asked = models;
-    const told = await Promise.all(asked.map((one) => get(`/models/${part(one.id)}/drift`, { signal })));
-    if (asked !== models) return read(); // Others were chosen while these came.
+    const told = await Promise.all(asked.map((one) => get(`/models/${part(one.id)}/drift`, { signal: mine })));
     return h("div.columns", told.map((drift, at) => driftOf(asked[at], drift)));
   };
-  const show = () => load(place, "Reading the drift figures", read, { signal });
+  const show = () => {
+    // A late answer, or a late failure, must not take the place of a newer one.
+    asking.abort();
+    asking = new AbortController();
+    const mine = AbortSignal.any([asking.signal, signal]);
+    return load(place, "Reading the drift figures", () => read(mine), { signal: mine });
+  };
   refresh.addEventListener("click", show);
   return {
     element: append(

@@ -5,6 +5,7 @@ import { Problem, post } from "../api.js";
 import { announce, fill, h } from "../dom.js";
 import { count, duration, money, short } from "../format.js";
 import { copyButton, debounce, during, figures, problem } from "../parts.js";
+import { sentOnce } from "../once.js";
 import { go } from "../router.js";
 import { pilot } from "./pilot.js";
 
@@ -18,7 +19,7 @@ export function outcome({ body, missing, root, signal }) {
   const start = h("button.primary", { type: "button" }, "Start the job");
   let asking = new AbortController();
   const forecast = pilot({ body, signal });
-  let key = null; // Of one body: a start that is pressed twice starts one job.
+  const once = sentOnce();
 
   async function refresh() {
     asking.abort();
@@ -44,8 +45,8 @@ export function outcome({ body, missing, root, signal }) {
       start,
       "Starting",
       async () => {
-        key ??= newKey();
-        const job = await post("/jobs", body(), { signal, headers: { "Idempotency-Key": key } });
+        const asked = body();
+        const job = await post("/jobs", asked, { signal, headers: once.headers(asked) });
         announce("The job is queued.");
         go("jobs", job.id);
       },
@@ -66,7 +67,6 @@ export function outcome({ body, missing, root, signal }) {
       h("details", h("summary", "The same with curl"), h("div.stack", h("div", copyButton(() => curl.textContent)), curl)),
     ),
     changed() {
-      key = null;
       refusal.replaceChildren();
       forecast.changed();
       const lacking = missing();
@@ -122,9 +122,4 @@ function markFaults(root, errors) {
     if (fault) control.setAttribute("aria-invalid", "true");
     else control.removeAttribute("aria-invalid");
   }
-}
-
-function newKey() {
-  // randomUUID() is only there on HTTPS and on loopback.
-  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }

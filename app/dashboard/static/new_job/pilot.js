@@ -9,18 +9,25 @@ import { link } from "../router.js";
 export function pilot({ body, signal }) {
   const start = h("button.small", { type: "button" }, "Forecast from 300 answers");
   const outcome = h("div");
-  start.addEventListener("click", () =>
-    during(
-      start,
-      "Asking",
-      async () => {
-        const told = await post("/jobs/estimate", { ...body(), pilot: true }, { signal });
-        fill(outcome, whereItIs(told.pilot));
-        announce("The pilot is queued.");
-      },
-      outcome,
-    ),
-  );
+  let isAllowed = true;
+  let isAsking = false;
+  let question = 0; // A late answer is about the one that was asked, and about no other.
+  const ask = async (asked) => {
+    try {
+      const told = await post("/jobs/estimate", { ...body(), pilot: true }, { signal });
+      if (asked !== question) return;
+      fill(outcome, whereItIs(told.pilot));
+      announce(`The pilot is ${told.pilot.state}.`);
+    } catch (error) {
+      if (asked === question) throw error;
+    }
+  };
+  start.addEventListener("click", async () => {
+    isAsking = true;
+    await during(start, "Asking", () => ask(question), outcome);
+    isAsking = false;
+    start.disabled = !isAllowed;
+  });
   return {
     element: h(
       "div.stack",
@@ -28,14 +35,18 @@ export function pilot({ body, signal }) {
       h("div.actions", start),
       outcome,
     ),
-    changed: () => outcome.replaceChildren(),
-    allow(isAllowed) {
-      start.disabled = !isAllowed;
+    changed() {
+      question += 1;
+      outcome.replaceChildren();
+    },
+    allow(may) {
+      isAllowed = may;
+      start.disabled = isAsking || !may;
     },
   };
 }
 
-// In a tab of its own: what was filled in here stays.
+// In a tab of its own: what was filled in here stays. With `opener`, it has the key of this one.
 function whereItIs({ job_id: id, state }) {
-  return h("p", badge(state), " ", h("a", { href: link("jobs", id), target: "_blank", rel: "noopener" }, "The pilot and its forecast"));
+  return h("p", badge(state), " ", h("a", { href: link("jobs", id), target: "_blank", rel: "opener" }, "The pilot and its forecast (in a new tab)"));
 }

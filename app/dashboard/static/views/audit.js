@@ -8,6 +8,7 @@ import { corrections } from "../audit/corrections.js";
 import { lists } from "../audit/lists.js";
 import { tabs } from "../audit/tabs.js";
 import { labelNames } from "../job/label_names.js";
+import { sentOnce } from "../once.js";
 import { go, link } from "../router.js";
 
 const LISTED = 100;
@@ -98,8 +99,9 @@ function bar(id, held, { signal }) {
     h("div.row", start, clear),
     trouble,
   );
+  const once = sentOnce();
   start.addEventListener("click", () =>
-    during(start, "Starting", () => startNext(id, held, { signal }), trouble),
+    during(start, "Starting", () => startNext(id, held, { once, signal }), trouble),
   );
   clear.addEventListener("click", async () => {
     const text = `${plural(held.size, "correction")} of this job will be gone.`;
@@ -117,8 +119,9 @@ function bar(id, held, { signal }) {
   return element;
 }
 
-async function startNext(id, held, { signal }) {
-  const next = await post("/jobs", { from_job: id, corrections: held.list() });
+async function startNext(id, held, { once, signal }) {
+  const asked = { from_job: id, corrections: held.list() };
+  const next = await post("/jobs", asked, { headers: once.headers(asked) });
   held.clear();
   if (!signal.aborted) go("jobs", next.id);
 }

@@ -26,7 +26,7 @@ function show(main, { crumbs, name, versions, newest, signal }) {
   const others = [...versions, ...newest.filter((one) => one.name !== name)];
   const byId = new Map(others.map((one) => [one.id, one]));
   const first = select(versions.map((one) => [one.id, titled(one)]), { value: versions[0].id });
-  const second = select([["", "nothing"], ...others.map((one) => [one.id, `${one.name} ${titled(one)}`])]);
+  const second = select([["", "nothing"], ...others.map((one) => [one.id, versionOf(one)])]);
   const compared = h("div");
   const play = playground({ signal });
   const drift = driftPanel({ signal });
@@ -35,6 +35,11 @@ function show(main, { crumbs, name, versions, newest, signal }) {
     fill(compared, comparison(chosen));
     play.follow(chosen);
     drift.follow(chosen);
+  };
+  // The choice stays; only its words are others.
+  const rename = () => {
+    for (const option of first.options) option.textContent = titled(byId.get(option.value));
+    for (const option of [...second.options].slice(1)) option.textContent = versionOf(byId.get(option.value));
   };
   first.addEventListener("change", follow);
   second.addEventListener("change", follow);
@@ -45,9 +50,10 @@ function show(main, { crumbs, name, versions, newest, signal }) {
     play.element,
     h("section.panel", { "aria-labelledby": "figures" }, h("h2#figures", "Figures"), compared),
     drift.element,
-    h("div.split.to-end", aliasPanel({ name, versions, signal }), versionPanel({ name, versions })),
+    h("div.split.to-end", aliasPanel({ name, versions, onChange: rename, signal }), versionPanel({ name, versions })),
   );
   follow();
 }
 
+const versionOf = (one) => `${one.name} ${titled(one)}`;
 const titled = (one) => `version ${one.version}${one.aliases.length ? ` (${one.aliases.join(", ")})` : ""}`;
