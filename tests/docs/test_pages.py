@@ -80,13 +80,13 @@ class TestPages:
     def test_what_a_page_says_can_be_done(self, page, folder):
         follow(page, folder)
 
-    def test_a_language_model_teaches(self, folder):
+    def test_a_language_model_teaches(self, folder, monkeypatch):
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-of-a-test")
         with faulty(answers_by_length) as server:
-            follow(
-                "guides/language-models.md",
-                folder,
-                {"127.0.0.1:8001": f"{HOST}:{server.port}"},
-            )
+            here = f"{HOST}:{server.port}"
+            replaced = {"127.0.0.1:8001": here, "https://api.openai.com/v1": f"http://{here}/v1"}
+            follow("guides/language-models.md", folder, replaced)
+            assert {asked.key for asked in server.asked} == {None, "sk-of-a-test"}
 
     def test_production_runs_on_real_servers(self, folder, bare_postgres_url, redis_url):
         database = bare_postgres_url.render_as_string(hide_password=False)
