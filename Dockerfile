@@ -15,9 +15,7 @@ ENV UV_COMPILE_BYTECODE=1 \
 RUN python3 -m venv /opt/build \
     && /opt/build/bin/pip install --no-cache-dir "uv==${UV_VERSION}" \
     && /opt/build/bin/uv venv --no-project --python "$(command -v python3)" /opt/llkd
-# The image's user cannot keep what Python compiles, so it is compiled here.
 ENV PATH=/opt/build/bin:$PATH \
-    UV_COMPILE_BYTECODE=1 \
     VIRTUAL_ENV=/opt/llkd
 WORKDIR /src
 COPY pyproject.toml constraints.txt ./

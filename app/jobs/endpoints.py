@@ -8,12 +8,7 @@ import anyio.to_thread
 from fastapi import APIRouter, Depends, Header, Query, Request
 from starlette.responses import Response, StreamingResponse
 
-from app.dependencies import (
-    DatabaseDep,
-    ReadSession,
-    TenantDep,
-    WriteSession,
-)
+from app.dependencies import DatabaseDep, ReadSession, TenantDep, WriteSession
 from app.etags import answer_if_changed
 from app.idempotency import IdempotencyKeyDep
 from app.jobs import event_pages, service
@@ -42,40 +37,26 @@ router.include_router(histories)
 
 @router.post("", response_model=JobRead, status_code=202, responses=ACCEPTED)
 def create_job(
-    body: JobBody,
-    tenant: TenantDep,
-    idempotency_key: IdempotencyKeyDep,
-    desk: DeskDep,
+    body: JobBody, tenant: TenantDep, idempotency_key: IdempotencyKeyDep, desk: DeskDep
 ) -> Response:
     """Queue a distillation: the dataset's texts are labelled, a student learns, and is served.
 
     With `from_job`, another student is made from that job's answers, and no teacher is asked.
     """
     job, is_replay = service.create_job(
-        desk,
-        tenant=tenant,
-        body=body,
-        idempotency_key=idempotency_key,
+        desk, tenant=tenant, body=body, idempotency_key=idempotency_key
     )
     return accepted(job, location=f"/jobs/{job.id}", is_replay=is_replay)
 
 
 @router.post("/estimate", response_model=EstimateRead)
-def estimate(
-    body: EstimateBody,
-    tenant: TenantDep,
-    desk: DeskDep,
-) -> EstimateRead:
+def estimate(body: EstimateBody, tenant: TenantDep, desk: DeskDep) -> EstimateRead:
     """What this job would take; checked as if it were queued, and nothing is bought.
 
     With `pilot`, 300 answers are: a forecast of macro-F1 by answers comes of them. With
     `from_job`, nobody is asked.
     """
-    return estimate_job(
-        desk,
-        tenant=tenant,
-        body=body,
-    )
+    return estimate_job(desk, tenant=tenant, body=body)
 
 
 @router.get("", response_model=Page[JobRead], openapi_extra={"parameters": [METADATA_PARAMETER]})
@@ -139,12 +120,7 @@ def retry(
 
     The answers that the earlier one bought are found again.
     """
-    job, is_replay = retry_job(
-        desk,
-        tenant=tenant,
-        job_id=job_id,
-        idempotency_key=idempotency_key,
-    )
+    job, is_replay = retry_job(desk, tenant=tenant, job_id=job_id, idempotency_key=idempotency_key)
     return accepted(job, location=f"/jobs/{job.id}", is_replay=is_replay)
 
 

@@ -98,7 +98,9 @@ class TestRunningJob:
         dialog.get_by_role("button", name="Cancel this job").click()
         expect(page.locator(".badge")).to_have_text("cancelled")
         page.get_by_role("button", name="Try again").click()
-        dialog.get_by_role("button", name="Start the new job").click()
+        with page.expect_request("**/retry") as asked:
+            dialog.get_by_role("button", name="Start the new job").click()
+        assert asked.value.headers["idempotency-key"]
         expect(page).not_to_have_url(f"/#/jobs/{running}")
         again = page.url.rsplit("/", 1)[-1]
         assert service.tell(again)["request"]["training"]["epochs"] == 1000

@@ -161,6 +161,25 @@ class TestNewJob:
         expect(page.get_by_role("button", name="Forecast from 300 answers")).to_be_enabled()
         expect(page.get_by_role("link", name="The pilot and its forecast")).to_have_count(0)
 
+    def test_a_start_that_came_to_nothing_is_not_to_be_pressed_while_labels_lack(
+        self, page: Page, complaints: Any, dataset_id: str
+    ) -> None:
+        complaints.expect("503")
+        waiting: list[Route] = []
+        page.route("**/jobs", lambda route: waiting.append(route))
+        page.goto(f"/#/new?dataset={dataset_id}")
+        page.get_by_role("button", name="Take the 3 gold labels").click()
+        page.get_by_role("button", name="Start the job").click()
+        expect(page.get_by_role("button", name="Starting")).to_be_disabled()
+        for place in range(2):
+            page.get_by_label("Name", exact=True).nth(place).fill("")
+        (route,) = waiting
+        route.fulfill(status=503, json={"title": "Away", "status": 503})
+        expect(page.get_by_role("alert")).to_contain_text("Away")
+        expect(page.get_by_role("button", name="Start the job")).to_be_disabled()
+        page.get_by_label("Name", exact=True).first.fill("billing")
+        expect(page.get_by_role("button", name="Start the job")).to_be_enabled()
+
     def test_a_started_job_is_shown_and_listed(
         self, page: Page, dataset_id: str, service: Deployment
     ) -> None:

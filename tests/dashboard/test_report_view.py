@@ -66,7 +66,9 @@ class TestReport:
         self, page: Page, finished_job: str, service: Deployment
     ) -> None:
         page.goto(f"/#/jobs/{finished_job}/report")
-        page.get_by_role("button", name="Train one on all labels").click()
+        with page.expect_request("**/jobs") as asked:
+            page.get_by_role("button", name="Train one on all labels").click()
+        assert asked.value.headers["idempotency-key"]
         expect(page.locator(".timeline")).to_be_visible()
         other = page.url.rsplit("/", 1)[-1]
         service.wait_for_end(other)

@@ -153,9 +153,20 @@ export function confirmDialog(title, text, { action = "Delete", kind = "danger" 
   });
 }
 
+const busy = new WeakSet();
+const barred = new WeakSet();
+
+/** Let a button be pressed or not; while its work lasts it cannot be, whatever is said here. */
+export function allow(button, may) {
+  if (may) barred.delete(button);
+  else barred.add(button);
+  button.disabled = !may || busy.has(button);
+}
+
 /** Disable a button while its work lasts, say what it does, and show a problem in `place`. */
 export async function during(button, what, work, place) {
   const label = button.textContent;
+  busy.add(button);
   button.disabled = true;
   button.textContent = `${what} …`;
   place?.replaceChildren();
@@ -167,7 +178,8 @@ export async function during(button, what, work, place) {
     fill(place, problem(error));
     return undefined;
   } finally {
-    button.disabled = false;
+    busy.delete(button);
+    button.disabled = barred.has(button);
     button.textContent = label;
   }
 }

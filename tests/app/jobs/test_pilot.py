@@ -51,6 +51,16 @@ def finish_pilot(database: Database, artifacts: ArtifactStore, job_id: str, **ch
     finish_stages(database, JobId(job_id), outputs)
 
 
+@pytest.fixture
+def finished(
+    client: TestClient, dataset_id: DatasetId, database: Database, artifacts: ArtifactStore
+) -> str:
+    """The id of a pilot that has succeeded."""
+    job_id: str = estimate(client, dataset_id)["job_id"]
+    finish_pilot(database, artifacts, job_id)
+    return job_id
+
+
 class TestPilot:
     def test_a_job_of_a_few_calls_is_queued_and_told(
         self, client: TestClient, dataset_id: DatasetId, database: Database
@@ -79,16 +89,10 @@ class TestPilot:
         assert changed["job_id"] != first["job_id"]
 
     def test_once_it_has_succeeded_the_forecast_is_there(
-        self,
-        client: TestClient,
-        dataset_id: DatasetId,
-        database: Database,
-        artifacts: ArtifactStore,
+        self, client: TestClient, dataset_id: DatasetId, finished: str
     ) -> None:
-        pilot = estimate(client, dataset_id)
-        finish_pilot(database, artifacts, pilot["job_id"])
         again = estimate(client, dataset_id)
-        assert (again["job_id"], again["state"]) == (pilot["job_id"], "succeeded")
+        assert (again["job_id"], again["state"]) == (finished, "succeeded")
         assert again["forecast"] == FORECAST
 
     @pytest.mark.parametrize("state", [JobState.FAILED, JobState.CANCELLED])
@@ -134,32 +138,20 @@ class TestForecast:
     """GET /jobs/{id}/forecast."""
 
     def test_it_is_what_the_pilot_came_to_and_starts_none(
-        self,
-        client: TestClient,
-        dataset_id: DatasetId,
-        database: Database,
-        artifacts: ArtifactStore,
+        self, client: TestClient, finished: str
     ) -> None:
-        pilot = estimate(client, dataset_id)
-        finish_pilot(database, artifacts, pilot["job_id"])
-        answer = client.get(f"/jobs/{pilot['job_id']}/forecast")
+        answer = client.get(f"/jobs/{finished}/forecast")
         assert (answer.status_code, answer.json()) == (200, FORECAST)
-        assert [job["id"] for job in client.get("/jobs").json()["data"]] == [pilot["job_id"]]
+        assert [job["id"] for job in client.get("/jobs").json()["data"]] == [finished]
 
     def test_it_outlives_the_dataset(
-        self,
-        client: TestClient,
-        dataset_id: DatasetId,
-        database: Database,
-        artifacts: ArtifactStore,
+        self, client: TestClient, dataset_id: DatasetId, database: Database, finished: str
     ) -> None:
-        pilot = estimate(client, dataset_id)
-        finish_pilot(database, artifacts, pilot["job_id"])
         with database.write() as session:
             dataset = session.get(DatasetRow, dataset_id)
             assert dataset is not None
             dataset.deleted_at = db_now()
-        assert client.get(f"/jobs/{pilot['job_id']}/forecast").json() == FORECAST
+        assert client.get(f"/jobs/{finished}/forecast").json() == FORECAST
 
     def test_it_is_not_there_before_the_pilot_has_ended(
         self, client: TestClient, dataset_id: DatasetId
@@ -214,11 +206,10 @@ class TestScore:
         dataset_id: DatasetId,
         database: Database,
         artifacts: ArtifactStore,
+        finished: str,
     ) -> None:
-        pilot = estimate(client, dataset_id)
-        finish_pilot(database, artifacts, pilot["job_id"])
         score = self.evaluated(client, database, artifacts, dataset_id)["forecast"]
-        assert (score["pilot_job_id"], score["actual"]) == (pilot["job_id"], 0.8)
+        assert (score["pilot_job_id"], score["actual"]) == (finished, 0.8)
         # log 39 lies 0.296 of the way from log 10 to log 1000.
         assert score["forecast"]["answers"] == 39
         assert score["forecast"]["value"] == pytest.approx(0.559, abs=0.001)

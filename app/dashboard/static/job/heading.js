@@ -2,6 +2,7 @@
 
 import { post } from "../api.js";
 import { announce, fill, h } from "../dom.js";
+import { sentOnce } from "../once.js";
 import { badge, confirmDialog, during } from "../parts.js";
 import { go, link } from "../router.js";
 import { hasEnded } from "./follow.js";
@@ -86,6 +87,7 @@ function cancelButton(job, { trouble, onChange }) {
 
 function retryButton(job, { trouble, signal }) {
   const button = h("button.primary", { type: "button" }, "Try again");
+  const once = sentOnce();
   button.addEventListener("click", async () => {
     const isSure = await confirmDialog(
       `Try ${job.name} again?`,
@@ -93,7 +95,8 @@ function retryButton(job, { trouble, signal }) {
       { action: "Start the new job", kind: "primary" },
     );
     if (!isSure) return;
-    const again = await during(button, "Starting", () => post(`/jobs/${job.id}/retry`), trouble);
+    const send = () => post(`/jobs/${job.id}/retry`, undefined, { headers: once.headers(job.id) });
+    const again = await during(button, "Starting", send, trouble);
     if (again && !signal.aborted) go("jobs", again.id);
   });
   return button;

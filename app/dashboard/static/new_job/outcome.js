@@ -4,7 +4,7 @@ import { heldKey } from "../key.js";
 import { Problem, post } from "../api.js";
 import { announce, fill, h } from "../dom.js";
 import { count, duration, money, short } from "../format.js";
-import { copyButton, debounce, during, figures, problem } from "../parts.js";
+import { allow, copyButton, debounce, during, figures, problem } from "../parts.js";
 import { sentOnce } from "../once.js";
 import { go } from "../router.js";
 import { pilot } from "./pilot.js";
@@ -73,7 +73,7 @@ export function outcome({ body, missing, root, signal }) {
       const told = body();
       json.textContent = JSON.stringify(told, null, 2);
       curl.textContent = curlOf(told);
-      start.disabled = lacking.length > 0;
+      allow(start, lacking.length === 0);
       forecast.allow(lacking.length === 0);
       if (lacking.length) {
         asking.abort();

@@ -2,15 +2,13 @@
 
 import { post } from "../api.js";
 import { announce, fill, h } from "../dom.js";
-import { badge, during } from "../parts.js";
+import { allow, badge, during } from "../parts.js";
 import { link } from "../router.js";
 
 /** {element, changed, allow}: `changed` forgets a pilot of another body, `allow` says whether one may start. */
 export function pilot({ body, signal }) {
   const start = h("button.small", { type: "button" }, "Forecast from 300 answers");
   const outcome = h("div");
-  let isAllowed = true;
-  let isAsking = false;
   let question = 0; // A late answer is about the one that was asked, and about no other.
   const ask = async (asked) => {
     try {
@@ -22,12 +20,7 @@ export function pilot({ body, signal }) {
       if (asked === question) throw error;
     }
   };
-  start.addEventListener("click", async () => {
-    isAsking = true;
-    await during(start, "Asking", () => ask(question), outcome);
-    isAsking = false;
-    start.disabled = !isAllowed;
-  });
+  start.addEventListener("click", () => during(start, "Asking", () => ask(question), outcome));
   return {
     element: h(
       "div.stack",
@@ -39,10 +32,7 @@ export function pilot({ body, signal }) {
       question += 1;
       outcome.replaceChildren();
     },
-    allow(may) {
-      isAllowed = may;
-      start.disabled = isAsking || !may;
-    },
+    allow: (may) => allow(start, may),
   };
 }
 

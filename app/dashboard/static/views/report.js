@@ -2,6 +2,7 @@
 
 import { post, saveBlob } from "../api.js";
 import { announce, fill, h } from "../dom.js";
+import { sentOnce } from "../once.js";
 import { during, empty, load } from "../parts.js";
 import { drawFigures, purgeFigures } from "../report/figure.js";
 import { reportFile } from "../report/file.js";
@@ -61,9 +62,10 @@ function buttons(told, { trouble, signal }) {
   const keep = h("button.primary", { type: "button" }, "Download as one file");
   keep.addEventListener("click", () => during(keep, "Writing", () => download(told), trouble));
   const again = h("button", { type: "button" }, "Train one on all labels");
+  const once = sentOnce();
   again.title = "Another student from the same answers, without a selection; no teacher is asked.";
   again.addEventListener("click", () =>
-    during(again, "Starting", () => trainOnAll(job, { signal }), trouble),
+    during(again, "Starting", () => trainOnAll(job, { once, signal }), trouble),
   );
   const hasAll = compared.some((each) => each.selection.kind === "all");
   return [
@@ -79,12 +81,12 @@ async function download(told) {
   announce("The report was downloaded.");
 }
 
-async function trainOnAll(job, { signal }) {
+async function trainOnAll(job, { once, signal }) {
   const asked = {
     from_job: job.id,
     selection: { kind: "all" },
     name: `${job.name.slice(0, 60)}-all`,
   };
-  const started = await post("/jobs", asked);
+  const started = await post("/jobs", asked, { headers: once.headers(asked) });
   if (!signal.aborted) go("jobs", started.id);
 }
